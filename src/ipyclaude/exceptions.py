@@ -1,0 +1,217 @@
+"""Every error that a person can meet, in one tree.
+
+    IpyClaudeError                  what happened, why, what to do next
+    ├── UsageMistake                a wrong option, an empty prompt, an unknown subcommand
+    ├── SettingsError               a setting has a value that cannot work
+    ├── SessionError
+    │   ├── SessionNotFound
+    │   ├── SessionNameTaken
+    │   └── SessionBusy
+    ├── HistoryError                Claude Code's own JSONL could not be read
+    ├── StoreError
+    │   ├── StoreUnavailable        folder missing, not a folder, not permitted
+    │   ├── StoreReadOnly
+    │   ├── StoreFull
+    │   ├── StoreLocked
+    │   ├── StoreCorrupt            `kept_aside` names the copy
+    │   └── StoreTooNew             written by a newer ipyclaude
+    └── EngineError                 the turn failed; the session is still usable
+        ├── CliNotFound
+        ├── NotLoggedIn
+        ├── BadKey                  401
+        ├── RateLimited             429; `resets_at` in epoch seconds
+        ├── Overloaded              529
+        ├── ServerError             5xx
+        ├── StreamCut               the answer broke off
+        ├── MalformedEvent
+        ├── ContextTooLong
+        ├── BudgetReached
+        ├── RequestRefused          400 and other refusals of the API
+        └── CliDied                 the CLI process ended in the middle of a turn
+
+    TurnStopped                     a KeyboardInterrupt: the user stopped the turn
+
+Exceptions carry fields; nobody matches on their text.
+"""
+
+from __future__ import annotations
+
+
+class IpyClaudeError(Exception):
+    """An error for a person.
+
+    Parameters
+    ----------
+    what
+        One sentence: what happened.
+    why
+        One sentence: why, where known.
+    fix
+        One sentence: what to do next.
+    """
+
+    def __init__(self, what: str, why: str = "", fix: str = "") -> None:
+        self.what, self.why, self.fix = what, why, fix
+        super().__init__(" ".join(part for part in (what, why, fix) if part))
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython calls this instead of formatting a traceback.
+        lines = [f"{self.what}"]
+        if self.why:
+            lines.append(f"  Why: {self.why}")
+        if self.fix:
+            lines.append(f"  Do:  {self.fix}")
+        return lines
+
+
+class UsageMistake(IpyClaudeError):
+    """A magic was given something it cannot use."""
+
+
+class SettingsError(IpyClaudeError):
+    """A setting has a value that cannot work."""
+
+
+class SessionError(IpyClaudeError):
+    """Something about a session."""
+
+
+class SessionNotFound(SessionError):
+    """No session has this name or id."""
+
+
+class SessionNameTaken(SessionError):
+    """Another session already has this name."""
+
+
+class SessionBusy(SessionError):
+    """A turn is running in this session."""
+
+
+class HistoryError(IpyClaudeError):
+    """Claude Code's own history could not be read."""
+
+
+class StoreError(IpyClaudeError):
+    """The local store could not do what was asked; nothing was overwritten."""
+
+
+class StoreUnavailable(StoreError):
+    """The store's folder is missing, not a folder, or not permitted."""
+
+
+class StoreReadOnly(StoreError):
+    """The store's file or folder cannot be written."""
+
+
+class StoreFull(StoreError):
+    """The disk is full."""
+
+
+class StoreLocked(StoreError):
+    """Another process held the store's lock for too long."""
+
+
+class StoreCorrupt(StoreError):
+    """The store's file is damaged; `kept_aside` names the copy that was kept."""
+
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", *, kept_aside: str = ""
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.kept_aside = kept_aside
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer ipyclaude."""
+
+
+class EngineError(IpyClaudeError):
+    """A turn failed; the session is still usable."""
+
+
+class CliNotFound(EngineError):
+    """The Claude CLI is missing or cannot be executed."""
+
+
+class NotLoggedIn(EngineError):
+    """There is no login and no API key."""
+
+
+class BadKey(EngineError):
+    """The API refused the key (401)."""
+
+
+class RateLimited(EngineError):
+    """The API's rate limit was reached (429). `resets_at` is in epoch seconds, if known."""
+
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", *, resets_at: float | None = None
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.resets_at = resets_at
+
+
+class Overloaded(EngineError):
+    """The API is overloaded (529)."""
+
+
+class ServerError(EngineError):
+    """The API failed (5xx). `status` is the HTTP status, if known."""
+
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", *, status: int | None = None
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.status = status
+
+
+class StreamCut(EngineError):
+    """The answer broke off before its end; what had arrived is kept."""
+
+
+class MalformedEvent(EngineError):
+    """The API or the CLI sent something that cannot be read."""
+
+
+class ContextTooLong(EngineError):
+    """The conversation no longer fits the model's context window."""
+
+
+class BudgetReached(EngineError):
+    """The turn reached its budget. `budget_usd` is the limit in USD, if known."""
+
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        fix: str = "",
+        *,
+        budget_usd: float | None = None,
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.budget_usd = budget_usd
+
+
+class RequestRefused(EngineError):
+    """The API refused the request (400, unknown model, billing and the like)."""
+
+
+class CliDied(EngineError):
+    """The CLI process ended in the middle of a turn."""
+
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", *, exit_code: int | None = None
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.exit_code = exit_code
+
+
+class TurnStopped(KeyboardInterrupt):
+    """The user stopped the turn.
+
+    A KeyboardInterrupt, so that the cells queued behind the stopped one don't run.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return ["Stopped by user."]
