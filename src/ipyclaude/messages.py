@@ -269,6 +269,9 @@ class SessionInfo(_Row):
     deleted_at: float | None = None
     #: Kept here only; never replicated.
     local: bool = False
+    #: Who writes in it now (S4): an opaque name of a kernel, and until when (epoch ms).
+    holder: str | None = None
+    holder_expires_at: float | None = None
     #: Where it was imported or forked from, in words.
     origin: Text | None = None
 
@@ -279,11 +282,18 @@ class SessionInfo(_Row):
 
 
 class StreamTail(_Row):
-    """The unfinished end of an answer; `client_id` is the message's. Gone when it lands."""
+    """A piece of an answer that is still being written; gone when its message lands.
+
+    Each checkpoint adds one piece, so that a long answer costs no more per character than
+    a short one. `block` holds this piece's text only, `start` counts the characters before it.
+    """
 
     session_id: str
     turn_id: str
-    content: tuple[ContentBlock, ...] = ()
+    #: The `client_id` that the message will have.
+    message_id: str
+    start: int = 0
+    block: ContentBlock
     parent_tool_use_id: str | None = None
     updated_at: float = Field(default_factory=now_ms)
 

@@ -54,7 +54,18 @@ class Store(Protocol):
         """Write all values in one transaction, with their outbox rows (S1, S2).
 
         Each is inserted, or replaces the one of the same `client_id`. Putting a final
-        `Message` removes the `StreamTail` of the same `client_id`.
+        `Message` removes every `StreamTail` whose `message_id` is the message's `client_id`.
+        Putting a `SessionInfo` leaves its lease (`holder`, `holder_expires_at`) as it stands,
+        its `message_count` and `cost_usd` too: those are the store's.
+        """
+        ...
+
+    def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
+        """Take, renew or (with `expires_at` None) give back the session's lease (S4).
+
+        Compare-and-set in one transaction: granted where nobody else holds it or theirs has
+        expired. Returns the row as it now stands (the caller looks at `holder`), None if the
+        session doesn't exist. `expires_at` is in epoch ms.
         """
         ...
 
@@ -111,7 +122,7 @@ class Store(Protocol):
         ...
 
     def tails(self, session_id: str) -> list[StreamTail]:
-        """Return the unfinished answers that were left or are being written."""
+        """Return the pieces of unfinished answers, by message (oldest first) and start."""
         ...
 
     def approvals(self, session_id: str, *, pending: bool = True) -> list[Approval]:
