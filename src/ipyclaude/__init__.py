@@ -1,0 +1,59 @@
+"""Claude in your notebook, and your sessions follow you.
+
+`%load_ext ipyclaude` registers the magics `%claude`, `%%claude` and `%claude_session`, and
+does nothing else (S8): the store, the loop thread and the CLI start with the first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .exceptions import IpyClaudeError
+    from .extension import chat
+    from .settings import IPyClaude
+    from .widget import ClaudeChat
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClaudeChat",
+    "IPyClaude",
+    "IpyClaudeError",
+    "__version__",
+    "chat",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+_HOMES = {
+    "ClaudeChat": "widget",
+    "IPyClaude": "settings",
+    "IpyClaudeError": "exceptions",
+    "chat": "extension",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Nothing heavy is imported before it is used.
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Register the magics; `%load_ext ipyclaude` calls this."""
+    from .magics import register
+
+    register(ipython)
+
+
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """Close everything that was opened, then forget the magics; `%unload_ext` calls this."""
+    from .magics import unregister
+
+    unregister(ipython)

@@ -115,9 +115,7 @@ class StoreLocked(StoreError):
 class StoreCorrupt(StoreError):
     """The store's file is damaged; `kept_aside` names the copy that was kept."""
 
-    def __init__(
-        self, what: str, why: str = "", fix: str = "", *, kept_aside: str = ""
-    ) -> None:
+    def __init__(self, what: str, why: str = "", fix: str = "", *, kept_aside: str = "") -> None:
         super().__init__(what, why, fix)
         self.kept_aside = kept_aside
 

@@ -207,9 +207,7 @@ class Message(_Row):
     @property
     def text(self) -> str:
         """The message's text blocks, joined by blank lines."""
-        return "\n\n".join(
-            b.text for b in self.content if isinstance(b, TextBlock) and b.text
-        )
+        return "\n\n".join(b.text for b in self.content if isinstance(b, TextBlock) and b.text)
 
 
 TodoStatus = Literal["pending", "in_progress", "completed"]

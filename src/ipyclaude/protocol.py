@@ -59,9 +59,7 @@ class Status(_Wire):
     """The state line: how saving goes, and what the session runs with."""
 
     #: `local`: kept on this machine only; the others come with a replica.
-    sync: Literal["local", "synced", "waiting", "offline", "signed_out", "refused"] = (
-        "local"
-    )
+    sync: Literal["local", "synced", "waiting", "offline", "signed_out", "refused"] = "local"
     waiting: int = 0
     detail: Text = ""
     model: str | None = None

@@ -64,10 +64,10 @@ class EngineOptions:
     max_budget_usd: float | None = None
     append_system_prompt: str | None = None
     add_dirs: tuple[str, ...] = ()
-    mcp_servers: dict[str, Any] = field(default_factory=lambda: {})
+    mcp_servers: dict[str, Any] = field(default_factory=dict[str, Any])
     #: Load none of the user's and project's settings.
     isolated: bool = False
-    env: dict[str, str] = field(default_factory=lambda: {})
+    env: dict[str, str] = field(default_factory=dict[str, str])
     cli_path: str | None = None
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()

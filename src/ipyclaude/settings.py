@@ -1,0 +1,165 @@
+"""Settings: `c.IPyClaude.…` in IPython's configuration, or `IPYCLAUDE_…` in the environment.
+
+Precedence: an option of the magic, then the configuration, then the environment, then
+the default. Importing this module costs no more than traitlets, which IPython has loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Dict, Enum, Float, List, TraitError, Unicode, default
+from traitlets.config import Config, Configurable
+
+from .exceptions import SettingsError
+
+PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"", "0", "false", "no", "off"}
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise SettingsError(
+        f"{name}={text!r} is neither yes nor no.", fix=f"Set {name} to 1 or 0, or unset it."
+    )
+
+
+def _amount(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{name}={text!r} is not a number.", fix=f"Set {name} to an amount in USD, or unset it."
+        ) from error
+
+
+def _from_env(
+    name: str, fallback: Any, read: Callable[[str, str], Any] = lambda _, text: text
+) -> Any:
+    key = f"IPYCLAUDE_{name}"
+    text = os.environ.get(key)
+    return fallback if text is None else read(key, text)
+
+
+class IPyClaude(Configurable):
+    """All settings, each with its environment variable."""
+
+    data_dir = Unicode(help="Folder of the local store (IPYCLAUDE_DATA_DIR).").tag(config=True)
+    model = Unicode(
+        allow_none=True,
+        help="Model for new turns (IPYCLAUDE_MODEL); the CLI's own default if unset.",
+    ).tag(config=True)
+    permission_mode = Enum(
+        PERMISSION_MODES, help="What Claude may do without asking (IPYCLAUDE_PERMISSION_MODE)."
+    ).tag(config=True)
+    effort = Enum(
+        EFFORTS, allow_none=True, help="How much thought goes into an answer (IPYCLAUDE_EFFORT)."
+    ).tag(config=True)
+    max_budget_usd = Float(
+        allow_none=True, help="Most that one turn may cost, in USD (IPYCLAUDE_MAX_BUDGET_USD)."
+    ).tag(config=True)
+    isolated = Bool(
+        help="Load none of the user's and project's Claude settings (IPYCLAUDE_ISOLATED)."
+    ).tag(config=True)
+    cli_path = Unicode(
+        allow_none=True,
+        help="The claude program to run instead of the bundled one (IPYCLAUDE_CLI_PATH).",
+    ).tag(config=True)
+    append_system_prompt = Unicode(
+        allow_none=True, help="Text added to Claude's system prompt."
+    ).tag(config=True)
+    add_dirs = List(Unicode(), help="Folders besides the working one that Claude may see.").tag(
+        config=True
+    )
+    mcp_servers = Dict(help="MCP servers, as in claude-agent-sdk's `mcp_servers`.").tag(config=True)
+    env = Dict(help="Environment variables for the Claude CLI.").tag(config=True)
+    allow = List(
+        Unicode(), help="Tools that need no question, e.g. ['Read', 'Bash(git status:*)']."
+    ).tag(config=True)
+    deny = List(Unicode(), help="Tools that are always refused, in the same form.").tag(config=True)
+    demo = Bool(help="Say on screen that a script answers, not Claude (IPYCLAUDE_DEMO).").tag(
+        config=True
+    )
+    server_label = Unicode(
+        help="What other servers call this one (IPYCLAUDE_SERVER_LABEL); the host's name if unset."
+    ).tag(config=True)
+
+    @classmethod
+    def load(cls, config: Config | None = None) -> IPyClaude:
+        """Read all settings at once, so that a bad value is told here and not in mid-turn.
+
+        Raises
+        ------
+        SettingsError
+            A setting has a value that cannot work; it says which and what would.
+        """
+        try:
+            settings = cls(config=config or Config())
+            for name in settings.trait_names(config=True):
+                getattr(settings, name)
+        except TraitError as error:
+            raise SettingsError(
+                "A setting has a value that cannot work.",
+                why=str(error),
+                fix="Correct it in the IPython configuration or in the environment.",
+            ) from error
+        return settings
+
+    @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return Path(self.data_dir).expanduser() / "ipyclaude.sqlite3"
+
+    @default("data_dir")
+    def _default_data_dir(self) -> str:
+        given = os.environ.get("IPYCLAUDE_DATA_DIR")
+        if given:
+            return given
+        from platformdirs import user_data_dir
+
+        return user_data_dir("ipyclaude", appauthor=False)
+
+    @default("model")
+    def _default_model(self) -> str | None:
+        return _from_env("MODEL", None)
+
+    @default("permission_mode")
+    def _default_permission_mode(self) -> str:
+        return _from_env("PERMISSION_MODE", "default")
+
+    @default("effort")
+    def _default_effort(self) -> str | None:
+        return _from_env("EFFORT", None)
+
+    @default("max_budget_usd")
+    def _default_max_budget(self) -> float | None:
+        return _from_env("MAX_BUDGET_USD", None, _amount)
+
+    @default("isolated")
+    def _default_isolated(self) -> bool:
+        return _from_env("ISOLATED", False, _flag)
+
+    @default("cli_path")
+    def _default_cli_path(self) -> str | None:
+        return _from_env("CLI_PATH", None)
+
+    @default("append_system_prompt")
+    def _default_append(self) -> None:
+        return None
+
+    @default("demo")
+    def _default_demo(self) -> bool:
+        return _from_env("DEMO", False, _flag)
+
+    @default("server_label")
+    def _default_label(self) -> str:
+        return _from_env("SERVER_LABEL", "") or socket.gethostname()

@@ -1,0 +1,370 @@
+"""`ClaudeChat`, and the live view of one turn: traits and dispatch, no I/O of their own.
+
+What happens goes to the page as numbered messages, coalesced to 20 a second; what the page
+asks comes as requests with an id, each answered once. Handlers only hand over to the loop
+thread: they may run on a kernel's subshell thread, where no user code may run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import anywidget
+import traitlets
+from pydantic import BaseModel, ValidationError
+
+from . import protocol as p
+from .exceptions import IpyClaudeError, SessionNotFound
+from .messages import Approval, TextBlock
+from .permissions import Permissions
+from .runtime import Runtime
+from .session import Question, Session
+from .store import Store
+
+_STATIC = Path(__file__).parent / "static"
+FLUSH_SECONDS = 0.05
+WINDOW = 50  # messages that a view is sent when it opens
+
+
+class Desk(Protocol):
+    """What a view needs of the whole; `extension.App` is it."""
+
+    runtime: Runtime
+    store: Store
+    permissions: Permissions
+
+    def status(self, session: Session | None) -> p.Status:
+        """The state line."""
+        ...
+
+    async def open(self, ref: str) -> Session:
+        """Open a session by id or name."""
+        ...
+
+    async def new(self, name: str = "") -> Session:
+        """Make a session."""
+        ...
+
+    def configure(self, session: Session, model: str | None, mode: str | None) -> None:
+        """Change model or permission mode from the next turn on."""
+        ...
+
+
+def wire(message: BaseModel) -> dict[str, Any]:
+    """Return a message as the comm can carry it: no lone surrogates, no NaN."""
+    text = json.dumps(message.model_dump(mode="python"), ensure_ascii=False, default=str)
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return json.loads(text, parse_constant=lambda _: None)
+
+
+class Channel:
+    """Numbers and coalesces what one view is sent. Used on the loop thread."""
+
+    def __init__(
+        self, send: Callable[[dict[str, Any]], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._send, self._loop = send, loop
+        self._n = 0
+        self._pending: list[p.Event] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+
+    def push(self, events: Sequence[p.Event]) -> None:
+        """Send soon: at once if nothing was sent lately, else with what else comes."""
+        for event in events:
+            last = self._pending[-1] if self._pending else None
+            if isinstance(event, p.Delta) and isinstance(last, p.Delta) and last.k == event.k:
+                self._pending[-1] = p.Delta(k=event.k, s=last.s + event.s)
+            else:
+                self._pending.append(event)
+        if self._timer is None:
+            wait = max(0.0, self._last + FLUSH_SECONDS - self._loop.time())
+            self._timer = self._loop.call_later(wait, self.flush)
+
+    def flush(self) -> None:
+        """Send what is pending."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            events, self._pending = tuple(self._pending), []
+            self._last = self._loop.time()
+            self._n += 1
+            self._send(wire(p.Events(n=self._n, events=events)))
+
+    def snapshot(self, make: Callable[[int], p.Snapshot]) -> None:
+        """Send a snapshot, which stands for all that was pending."""
+        self._pending.clear()
+        self._n += 1
+        self._send(wire(make(self._n)))
+
+    def reply(self, reply: p.Reply) -> None:
+        """Send a reply at once."""
+        self._send(wire(reply))
+
+    def close(self) -> None:
+        """Send nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._pending.clear()
+
+
+async def shown(approval: Approval) -> None:
+    """Leave an approval to the views, which have been told of it."""
+    del approval
+
+
+class _View(anywidget.AnyWidget):
+    """What both views share: a session, a channel, and the requests' dispatch."""
+
+    _esm = _STATIC / "widget.js"
+    _css = _STATIC / "widget.css"
+    kind = traitlets.Unicode("chat").tag(sync=True)
+
+    def __init__(self, desk: Desk, session: Session | None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._desk = desk
+        self._session: Session | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self.seen = asyncio.Event()  # set, on the loop, when the page has said hello
+        widget: Any = self  # ipywidgets is not typed
+        self._channel = Channel(widget.send, desk.runtime.loop)
+        _answer_on_the_asking_shell(widget.comm)
+        widget.on_msg(self._received)
+        if session is not None:
+            self._bind(session)
+
+    def _bind(self, session: Session) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+        self._session = session
+        self._unsubscribe = session.subscribe(self._heard)
+
+    def _heard(self, events: Sequence[p.Event]) -> None:
+        wanted = [event for event in events if self._wants(event)]
+        if wanted:
+            self._channel.push(wanted)
+
+    def _wants(self, event: p.Event) -> bool:
+        return True
+
+    def _received(self, _: object, content: object, buffers: object) -> None:
+        # Any thread: hand over and return.
+        self._desk.runtime.submit(self._serve(content))
+
+    async def _serve(self, content: object) -> None:
+        request_id = str(content.get("id", "")) if isinstance(content, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        try:
+            request = p.request_adapter.validate_python(content)
+            result = await self._dispatch(request)
+            reply = p.Reply(id=request_id, result=result)
+        except ValidationError:
+            reply = _refusal(
+                request_id,
+                "The kernel does not understand this request.",
+                fix="Reload the page: it may hold an older version of the widget.",
+            )
+        except IpyClaudeError as error:
+            reply = _refusal(request_id, error.what, error.why, error.fix)
+        except Exception as error:
+            reply = _refusal(request_id, "The request failed.", f"{type(error).__name__}: {error}")
+            self._channel.reply(reply)
+            raise
+        self._channel.reply(reply)
+
+    async def _dispatch(self, request: p.Request) -> Any:
+        handler: Callable[[Any], Awaitable[Any]] = getattr(self, f"_on_{request.type}")
+        return await handler(request)
+
+    async def _on_hello(self, _: p.Hello) -> None:
+        self.seen.set()
+        self._snapshot()
+
+    def _snapshot(self) -> None:
+        self._channel.snapshot(self._make_snapshot)
+
+    def _make_snapshot(self, n: int) -> p.Snapshot:
+        session = self._session
+        if session is None:
+            return p.Snapshot(n=n, status=self._desk.status(None))
+        store, session_id = self._desk.store, session.info.client_id
+        page = store.messages(session_id, limit=WINDOW)
+        return p.Snapshot(
+            n=n,
+            session=session.refresh(),
+            messages=page.messages,
+            more=page.more,
+            todos=store.todos(session_id).todos,
+            approvals=tuple(store.approvals(session_id)),
+            live=session.live(),
+            turn=session.turn if session.running else None,
+            status=self._desk.status(session),
+        )
+
+    def _current(self) -> Session:
+        if self._session is None:
+            raise SessionNotFound(
+                "No session is open in this view.", fix="Choose one from the list, or make one."
+            )
+        return self._session
+
+    async def _on_stop(self, _: p.Stop) -> None:
+        await self._current().stop()
+
+    async def _on_decide(self, request: p.Decide) -> dict[str, Any]:
+        session = self._current()
+        waiting = self._desk.store.approvals(session.info.client_id, pending=False)
+        approval = next((a for a in waiting if a.client_id == request.approval_id), None)
+        if approval is None:
+            raise SessionNotFound("This question is gone.", fix="Reload the page.")
+        stands = self._desk.permissions.answer(
+            approval,
+            allow=request.allow,
+            scope=request.scope,
+            pattern=request.pattern,
+            reason=request.reason,
+        )
+        self._channel.push([p.ApprovalChanged(approval=stands)])
+        return wire(stands)
+
+    async def _on_rules(self, _: p.ListRules) -> dict[str, Any]:
+        session_id = self._session.info.client_id if self._session else None
+        return wire(p.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
+
+    async def _on_revoke(self, request: p.RevokeRule) -> dict[str, Any]:
+        session_id = self._session.info.client_id if self._session else None
+        for rule in self._desk.store.rules(session_id):
+            if rule.client_id == request.rule_id:
+                self._desk.permissions.revoke(rule)
+        return wire(p.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
+
+    async def _on_older(self, request: p.Older) -> dict[str, Any]:
+        page = self._desk.store.messages(
+            self._current().info.client_id, before=request.before, limit=min(request.limit, 500)
+        )
+        return wire(p.OlderResult(messages=page.messages, more=page.more))
+
+    def close(self) -> None:
+        """Close the comm and stop listening."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._channel.close()
+        super().close()
+
+
+class TurnView(_View):
+    """The live output of one `%%claude` cell."""
+
+    def __init__(self, desk: Desk, session: Session, turn_id: str) -> None:
+        super().__init__(desk, session, kind="turn")
+        self._turn_id = turn_id
+        self._blocks: set[int] = set()
+
+    def _wants(self, event: p.Event) -> bool:
+        if isinstance(event, p.MessageSaved):
+            return event.message.turn_id == self._turn_id
+        if isinstance(event, p.BlockOpened):
+            if event.live.turn_id == self._turn_id:
+                self._blocks.add(event.live.k)
+            return event.live.turn_id == self._turn_id
+        if isinstance(event, p.Delta | p.BlockClosed):
+            return event.k in self._blocks
+        if isinstance(event, p.TurnChanged):
+            return event.turn.turn_id == self._turn_id
+        if isinstance(event, p.ApprovalChanged):
+            return event.approval.turn_id == self._turn_id
+        return True
+
+    def _make_snapshot(self, n: int) -> p.Snapshot:
+        whole = super()._make_snapshot(n)
+        session_id = self._current().info.client_id
+        mine = self._desk.store.messages(session_id, turn_id=self._turn_id, limit=1000)
+        live = tuple(block for block in whole.live if block.turn_id == self._turn_id)
+        self._blocks.update(block.k for block in live)
+        turn = self._current().turn
+        return whole.model_copy(
+            update={
+                "messages": mine.messages,
+                "more": False,
+                "live": live,
+                "turn": turn if turn and turn.turn_id == self._turn_id else None,
+                "approvals": tuple(a for a in whole.approvals if a.turn_id == self._turn_id),
+            }
+        )
+
+    def retire(self) -> None:
+        """Close for good and leave no copy of the bundle in the notebook's widget state."""
+        self._esm = ""
+        self.close()
+
+
+class ClaudeChat(_View):
+    """A chat with Claude: the session's messages, a composer, to-dos and the session list.
+
+    Made by `%claude_session chat` or `ipyclaude.chat()`.
+    """
+
+    def __init__(self, desk: Desk, session: Session | None = None) -> None:
+        super().__init__(desk, session, kind="chat")
+
+    async def _on_prompt(self, request: p.Prompt) -> dict[str, str]:
+        session = self._session or await self._open_new("")
+        text = request.text.strip()
+        if not text:
+            raise IpyClaudeError("The prompt is empty.", fix="Write what Claude should do.")
+        session.check_free()
+        question = Question(content=(TextBlock(text=text),), ask=shown)
+        self._desk.runtime.submit(session.ask(question))
+        return {"turn_id": question.turn_id}
+
+    async def _open_new(self, name: str) -> Session:
+        session = await self._desk.new(name)
+        self._bind(session)
+        return session
+
+    async def _on_sessions(self, request: p.ListSessions) -> dict[str, Any]:
+        found = self._desk.store.sessions(
+            request.query, limit=min(request.limit, 200), offset=request.offset
+        )
+        current = self._session.info.client_id if self._session else None
+        return wire(p.SessionsResult(sessions=tuple(found), current=current))
+
+    async def _on_open_session(self, request: p.OpenSession) -> None:
+        self._bind(await self._desk.open(request.session_id))
+        self._snapshot()
+
+    async def _on_new_session(self, request: p.NewSession) -> None:
+        await self._open_new(request.name)
+        self._snapshot()
+
+    async def _on_configure(self, request: p.Configure) -> dict[str, Any]:
+        session = self._current()
+        self._desk.configure(session, request.model, request.permission_mode)
+        status = self._desk.status(session)
+        self._channel.push([p.StatusChanged(status=status)])
+        return wire(status)
+
+
+def _refusal(request_id: str, what: str, why: str = "", fix: str = "") -> p.Reply:
+    return p.Reply(id=request_id, error=p.ErrorInfo(what=what, why=why, fix=fix))
+
+
+def _answer_on_the_asking_shell(comm: Any) -> None:
+    """Let clicks arrive while the cell that made this widget runs.
+
+    ipykernel 7.4 routes a comm's messages to the shell that last sent on it, which is the
+    busy one; the browser's choice (a subshell) is the right one. Absent in 7.2 and 7.3.
+    """
+
+    def route(data: object, default: Any) -> Any:
+        del data
+        return default
+
+    if comm is not None and hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = route
