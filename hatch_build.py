@@ -9,7 +9,6 @@ not changed since is left alone. `python hatch_build.py` does the same by hand, 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 import sys
@@ -25,12 +24,6 @@ BUNDLE = ("widget.js", "widget.css")
 STATIC = Path("src/ipyclaude/static")
 #: Holds the hash of the sources that the bundle beside it was built from.
 STAMP = ".sources"
-#: Beside js/ itself: the comm protocol that js/src/protocol.ts is generated from.
-PYTHON_SOURCES = (
-    Path("scripts/protocol"),
-    Path("src/ipyclaude/messages.py"),
-    Path("src/ipyclaude/protocol.py"),
-)
 
 
 class BundleError(RuntimeError):
@@ -49,7 +42,6 @@ def sources(root: Path) -> Iterator[Path]:
             path = Path(folder) / name
             if path not in generated and not name.startswith("."):
                 yield path
-    yield from (root / path for path in PYTHON_SOURCES)
 
 
 def fingerprint(root: Path) -> str:
@@ -96,7 +88,7 @@ def node_environment() -> Generator[dict[str, str], None, None]:
                 target = home / f"lib/node_modules/npm/bin/{name}-cli.js"
                 (Path(folder) / name).symlink_to(target)
             path = [folder, str(home / "bin")]
-        # PYTHON: the interpreter for scripts/protocol; it has pydantic, `python3` may not.
+        # PYTHON runs scripts/protocol, for the types: it has pydantic, `python3` may not.
         yield {
             **os.environ,
             "PATH": os.pathsep.join([*path, os.environ.get("PATH", "")]),
@@ -127,26 +119,28 @@ def npm(root: Path, *args: str, show: bool = False) -> None:
             check=False,
         )
     if done.returncode:
-        tail = "\n".join((done.stdout or "").strip().splitlines()[-40:])
+        tail = "\n".join((done.stdout or "").strip().splitlines()[-80:])
         raise BundleError(f"`npm {' '.join(args)}` in js/ failed.\n{tail}")
 
 
-def install_modules(root: Path) -> None:
-    """Install js/node_modules as locked, unless that has been done already."""
-    lock, installed = root / "js/package-lock.json", root / "js/node_modules/.package-lock.json"
+def install_modules(root: Path, *, dev: bool = False) -> None:
+    """Install js/node_modules as locked, unless that has been done already.
+
+    A build needs the dependencies only; `dev` adds what checks and tests the page.
+    """
     # Its own stamp: npm's copy of the lock has another form, and times don't survive a clone.
     stamp = root / "js/node_modules/.locked"
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
-    if installed.is_file() and stamp.is_file() and stamp.read_text() == wanted:
+    lock = hashlib.sha256((root / "js/package-lock.json").read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() in ({f"{lock} dev"} | ({lock} if not dev else set())):
         return
     try:
-        npm(root, "ci", "--no-audit", "--no-fund")
+        npm(root, "ci", "--no-audit", "--no-fund", *(() if dev else ("--omit=dev",)))
     except BundleError as error:
         raise BundleError(
             f"The widget's bundle could not be built: {error}\n"
             "Do: npm needs its registry, or a mirror of it (npm config set registry URL)."
         ) from error
-    stamp.write_text(wanted)
+    stamp.write_text(f"{lock} dev" if dev else lock)
 
 
 def build_bundle(root: Path) -> bool:
@@ -165,9 +159,6 @@ def build_bundle(root: Path) -> bool:
             "Do: build from a full checkout or from the sdist."
         )
     install_modules(root)
-    scripts: dict[str, Any] = json.loads((root / "js/package.json").read_text())["scripts"]
-    if "protocol" in scripts:
-        npm(root, "run", "protocol")
     npm(root, "run", "build")
     missing = [name for name in BUNDLE if not (root / STATIC / name).is_file()]
     if missing:
@@ -193,7 +184,7 @@ def main(scripts: list[str]) -> None:
         built = build_bundle(root)
         sys.stdout.write("bundle built\n" if built else "bundle is up to date\n")
         return
-    install_modules(root)
+    install_modules(root, dev=True)
     for script in scripts:
         npm(root, "run", script, show=True)
 

@@ -24,7 +24,7 @@ def hook() -> ModuleType:
 @pytest.fixture
 def tree(tmp_path: Path, hook: ModuleType) -> Path:
     """A project whose bundle is built."""
-    for name in ("js/src/widget.ts", "js/package.json", *map(str, hook.PYTHON_SOURCES)):
+    for name in ("js/src/widget.ts", "js/package.json"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
@@ -41,9 +41,9 @@ def test_a_fresh_bundle_is_left_alone(hook: ModuleType, tree: Path) -> None:
     assert hook.build_bundle(tree) is False
 
 
-@pytest.mark.parametrize("name", ["js/src/widget.ts", "src/ipyclaude/protocol.py"])
+@pytest.mark.parametrize("name", ["js/src/widget.ts", "js/package.json"])
 def test_a_changed_source_is_noticed(hook: ModuleType, tree: Path, name: str) -> None:
-    """A change in the page's sources or in the protocol makes the bundle stale."""
+    """A change in the page's sources or packages makes the bundle stale."""
     (tree / name).write_text("changed")
     assert hook.is_built(tree) is False
 
