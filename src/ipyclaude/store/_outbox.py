@@ -1,0 +1,117 @@
+"""What has yet to be replicated (S2): rows written in the transaction of what they announce.
+
+A row says that something changed, not what it became; the value is read when it is sent.
+So a thing that changes often is one row, and the outbox never grows beyond what exists.
+It keeps its first place in the order, so that a session goes up before its messages; its
+`rev` moves on, so that the confirmation of an older sending doesn't remove it.
+
+A local session writes no rows: what must not leave this machine is never in the queue of
+what leaves it. When it stops being local, all that it has is enqueued then (`enqueue_all`),
+which means the same as if it had been enqueued bit by bit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from ..messages import now_ms
+
+Kind = Literal["session", "message", "todos", "approval", "transcript"]
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One thing to send. `client_id` is the value's, or the transcript chunk's id."""
+
+    id: int
+    kind: Kind
+    client_id: str
+    session_id: str
+    op: Literal["put", "delete"]
+    rev: int
+    created_at: float
+    attempts: int = 0
+    last_error: str | None = None
+    #: Why it is not tried again until somebody acts.
+    parked: str | None = None
+
+
+_PUT = """
+INSERT INTO outbox (kind, client_id, session_id, op, rev, created_at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (kind, client_id) DO UPDATE SET
+    op = excluded.op, rev = excluded.rev, attempts = 0, last_error = NULL, parked = NULL
+"""
+
+
+def enqueue(
+    db: sqlite3.Connection,
+    kind: Kind,
+    client_id: str,
+    session_id: str,
+    rev: int,
+    op: Literal["put", "delete"] = "put",
+) -> None:
+    """Announce that something changed or was deleted."""
+    db.execute(_PUT, (kind, client_id, session_id, op, rev, now_ms()))
+
+
+def enqueue_all(db: sqlite3.Connection, session_id: str, rev: int) -> None:
+    """Announce all that a session has: it was local, and is no longer."""
+    enqueue(db, "session", session_id, session_id, rev)
+    for kind, table, by in (
+        ("message", "messages", "ord, pos"),
+        ("todos", "todos", "client_id"),
+        ("approval", "approvals", "pos"),
+    ):
+        db.execute(
+            "INSERT INTO outbox (kind, client_id, session_id, op, rev, created_at)"  # noqa: S608 - fixed names
+            f" SELECT ?, client_id, session_id, 'put', ?, ? FROM {table}"
+            f" WHERE session_id = ? ORDER BY {by}"
+            " ON CONFLICT (kind, client_id) DO UPDATE SET rev = excluded.rev",
+            (kind, rev, now_ms(), session_id),
+        )
+
+
+def enqueue_transcripts(db: sqlite3.Connection, session_id: str, claude_id: str, rev: int) -> None:
+    """Announce every chunk of the session's transcripts."""
+    db.execute(
+        "INSERT INTO outbox (kind, client_id, session_id, op, rev, created_at)"
+        " SELECT 'transcript', c.chunk_id, ?, 'put', ?, ? FROM transcript_chunks c"
+        " JOIN transcripts t ON t.id = c.transcript WHERE t.session_id = ? ORDER BY c.pos"
+        " ON CONFLICT (kind, client_id) DO UPDATE SET rev = excluded.rev",
+        (session_id, rev, now_ms(), claude_id),
+    )
+
+
+def forget(db: sqlite3.Connection, session_id: str) -> None:
+    """Drop what a session had to send."""
+    db.execute("DELETE FROM outbox WHERE session_id = ?", (session_id,))
+
+
+def pending(db: sqlite3.Connection, limit: int, *, parked: bool) -> list[OutboxRow]:
+    """Return the next rows to send, oldest first; with `parked`, those that are parked."""
+    where = "IS NOT NULL" if parked else "IS NULL"
+    rows = db.execute(
+        "SELECT id, kind, client_id, session_id, op, rev, created_at, attempts, last_error,"  # noqa: S608 - fixed text
+        f" parked FROM outbox WHERE parked {where} ORDER BY id LIMIT ?",
+        (limit,),
+    )
+    return [OutboxRow(*row) for row in rows]
+
+
+def acknowledge(db: sqlite3.Connection, rows: list[OutboxRow]) -> None:
+    """Remove what was sent, unless it changed again meanwhile."""
+    db.executemany(
+        "DELETE FROM outbox WHERE id = ? AND rev = ?", [(row.id, row.rev) for row in rows]
+    )
+
+
+def postpone(db: sqlite3.Connection, row: OutboxRow, error: str, *, park: bool) -> None:
+    """Note a failed attempt; with `park`, don't try again until the thing changes."""
+    db.execute(
+        "UPDATE outbox SET attempts = attempts + 1, last_error = ?, parked = ?"
+        " WHERE id = ? AND rev = ?",
+        (error, error if park else None, row.id, row.rev),
+    )

@@ -1,0 +1,352 @@
+"""SQL that writes values. Each function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from ..exceptions import SessionNotFound
+from ..messages import (
+    Approval,
+    Message,
+    Rule,
+    SessionInfo,
+    StreamTail,
+    TodoList,
+    Value,
+    now_ms,
+)
+from . import _outbox
+from ._values import (
+    KEPT,
+    cost_of,
+    dump,
+    haystack,
+    indexed_text,
+    load,
+    order,
+    result_of,
+    safe,
+    session_from,
+)
+
+SESSION_COLUMNS = "data, " + ", ".join(KEPT)
+
+
+class Batch:
+    """The writes of one transaction: counts revisions, collects what listeners will hear."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+        self.rev = int(db.execute("SELECT rev FROM clock").fetchone()[0])
+        self.first = self.rev + 1
+        self.changed: list[Value] = []
+        self._local: dict[str, bool] = {}
+
+    def finish(self) -> None:
+        """Note the last revision; call once, before the transaction ends."""
+        if self.rev >= self.first:
+            self.db.execute("UPDATE clock SET rev = ?", (self.rev,))
+
+    def put(self, values: Iterable[Value]) -> None:
+        """Write values, sessions first, so that the rest finds theirs."""
+        ordered = sorted(values, key=lambda value: not isinstance(value, SessionInfo))
+        for value in ordered:
+            self._put(value)
+
+    def _put(self, value: Value) -> None:
+        if isinstance(value, SessionInfo):
+            self._session(value)
+        elif isinstance(value, Message):
+            self._message(value)
+        elif isinstance(value, TodoList):
+            self._todos(value)
+        elif isinstance(value, StreamTail):
+            self._tail(value)
+        elif isinstance(value, Approval):
+            self._approval(value)
+        else:
+            self._rule(value)
+
+    def _next(self, value: Value) -> int:
+        self.rev += 1
+        self.changed.append(value)
+        return self.rev
+
+    def _is_local(self, session_id: str) -> bool:
+        """Tell whether the session stays here; refuse what belongs to none."""
+        local = self._local.get(session_id)
+        if local is None:
+            row = self.db.execute(
+                "SELECT local, deleted_at FROM sessions WHERE client_id = ?", (safe(session_id),)
+            ).fetchone()
+            if row is None or row[1] is not None:
+                raise gone(session_id, deleted=row is not None)
+            local = self._local[session_id] = bool(row[0])
+        return local
+
+    def _replicate(self, kind: _outbox.Kind, client_id: str, session_id: str, rev: int) -> None:
+        if not self._is_local(session_id):
+            _outbox.enqueue(self.db, kind, client_id, session_id, rev)
+
+    def _session(self, info: SessionInfo) -> None:
+        before = self.db.execute(
+            f"SELECT {SESSION_COLUMNS}, deleted_at FROM sessions WHERE client_id = ?",  # noqa: S608 - fixed names
+            (info.client_id,),
+        ).fetchone()
+        if before and before[-1] is not None:
+            raise gone(info.client_id, deleted=True)
+        old = session_from(before[:-1]) if before else None
+        kept = {k: getattr(old, k) if old else SessionInfo.model_fields[k].default for k in KEPT}
+        info = info.model_copy(update=kept)
+        write_session(self.db, info, self._next(info))
+        self._local[info.client_id] = info.local
+        self._replicate_session(old, info)
+        if info.deleted_at is not None:
+            self._clear(info)
+
+    def _replicate_session(self, old: SessionInfo | None, info: SessionInfo) -> None:
+        if info.local:
+            if old and not old.local:
+                _outbox.forget(self.db, info.client_id)
+            return
+        if old and old.local:
+            _outbox.enqueue_all(self.db, info.client_id, self.rev)
+        else:
+            _outbox.enqueue(self.db, "session", info.client_id, info.client_id, self.rev)
+        known = old.claude_session_id if old and not old.local else None
+        if info.claude_session_id and info.claude_session_id != known:
+            # Chunks that came before the session knew its transcript.
+            _outbox.enqueue_transcripts(self.db, info.client_id, info.claude_session_id, self.rev)
+
+    def _message(self, message: Message) -> None:
+        local = self._is_local(message.session_id)
+        data, rev = dump(message), self._next(message)
+        old = self.db.execute(
+            "SELECT pos, data, cost_usd FROM messages WHERE client_id = ?", (message.client_id,)
+        ).fetchone()
+        pos = int(old[0]) if old else self._new_position()
+        result = result_of(message)
+        row = (
+            message.client_id, message.session_id, rev, order(message, pos),
+            safe(message.turn_id), message.type, message.timestamp, message.prompt_hash,
+            result.outcome if result else None, cost_of(message),
+            result.input_tokens if result else 0, result.output_tokens if result else 0, data, pos,
+        )  # fmt: skip
+        self.db.execute(_UPDATE_MESSAGE if old else _INSERT_MESSAGE, row)
+        if old:
+            index(self.db, pos, load(Message, old[1]), remove=True)
+        index(self.db, pos, message)
+        cost = cost_of(message) - (old[2] if old else 0)
+        if cost or not old:
+            self.db.execute(
+                "UPDATE sessions SET message_count = message_count + ?, cost_usd = cost_usd + ?"
+                " WHERE client_id = ?",
+                (0 if old else 1, cost, message.session_id),
+            )
+        self.db.execute("DELETE FROM tails WHERE message_id = ?", (message.client_id,))
+        if not local:
+            _outbox.enqueue(self.db, "message", message.client_id, message.session_id, rev)
+
+    def _new_position(self) -> int:
+        row = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
+        return int(row[0]) + 1 if row else 1
+
+    def _todos(self, todos: TodoList) -> None:
+        self._is_local(todos.session_id)
+        rev = self._next(todos)
+        # One list a session, whatever client_id it was written with.
+        self.db.execute(
+            "DELETE FROM todos WHERE session_id = ? AND client_id <> ?",
+            (todos.session_id, todos.client_id),
+        )
+        self.db.execute(
+            "INSERT INTO todos VALUES (?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET"
+            " session_id = excluded.session_id, rev = excluded.rev, data = excluded.data",
+            (todos.client_id, todos.session_id, rev, dump(todos)),
+        )
+        self._replicate("todos", todos.client_id, todos.session_id, rev)
+
+    def _tail(self, tail: StreamTail) -> None:
+        # Not replicated from here: a live answer has a channel of its own.
+        self._is_local(tail.session_id)
+        self.db.execute(
+            "INSERT INTO tails (client_id, session_id, message_id, start, rev, data)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET"
+            " start = excluded.start, rev = excluded.rev, data = excluded.data",
+            (
+                tail.client_id, tail.session_id, tail.message_id, tail.start,
+                self._next(tail), dump(tail),
+            ),
+        )  # fmt: skip
+
+    def _approval(self, approval: Approval) -> None:
+        self._is_local(approval.session_id)
+        rev = self._next(approval)
+        self.db.execute(
+            "INSERT INTO approvals (client_id, session_id, status, rev, data)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET"
+            " status = excluded.status, rev = excluded.rev, data = excluded.data",
+            (approval.client_id, approval.session_id, approval.status, rev, dump(approval)),
+        )
+        self._replicate("approval", approval.client_id, approval.session_id, rev)
+
+    def _rule(self, rule: Rule) -> None:
+        # Never replicated: what one machine allows says nothing about another (S12).
+        if rule.session_id is not None:
+            self._is_local(rule.session_id)
+        self.db.execute(
+            "INSERT INTO rules (client_id, session_id, revoked, rev, data)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET"
+            " revoked = excluded.revoked, rev = excluded.rev, data = excluded.data",
+            (
+                rule.client_id, rule.session_id, rule.revoked_at is not None,
+                self._next(rule), dump(rule),
+            ),
+        )  # fmt: skip
+
+    def decide(self, approval: Approval) -> Approval:
+        """Write a decision unless there is one; return what now stands."""
+        row = self.db.execute(
+            "SELECT data FROM approvals WHERE client_id = ?", (approval.client_id,)
+        ).fetchone()
+        stands = load(Approval, row[0]) if row else None
+        if stands and stands.status != "pending":
+            return stands
+        self.put([approval])
+        return approval
+
+    def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
+        """Take, renew or give back a lease, unless somebody else holds it (S4)."""
+        row = self.db.execute(
+            f"SELECT {SESSION_COLUMNS} FROM sessions WHERE client_id = ? AND deleted_at IS NULL",  # noqa: S608 - fixed names
+            (safe(session_id),),
+        ).fetchone()
+        if row is None:
+            return None
+        info = session_from(row)
+        free = info.holder in (None, holder) or (info.holder_expires_at or 0) <= now_ms()
+        if not free or (expires_at is None and info.holder != holder):
+            return info
+        info = info.model_copy(
+            update={
+                "holder": None if expires_at is None else holder,
+                "holder_expires_at": expires_at,
+            }
+        )
+        # Not replicated from here: among servers the server decides who holds a lease.
+        write_session(self.db, info, self._next(info))
+        return info
+
+    def delete(self, session_id: str) -> None:
+        """Delete a session; its bare row stays, so that other processes hear of it."""
+        row = self.db.execute(
+            f"SELECT {SESSION_COLUMNS}, deleted_at FROM sessions WHERE client_id = ?",  # noqa: S608 - fixed names
+            (safe(session_id),),
+        ).fetchone()
+        if row is None or row[-1] is not None:
+            return
+        info = session_from(row[:-1]).model_copy(update={"deleted_at": now_ms()})
+        write_session(self.db, info, self._next(info))
+        self._clear(info)
+
+    def _clear(self, info: SessionInfo) -> None:
+        session_id, claude_id = info.client_id, info.claude_session_id
+        unindex_all(self.db, session_id)
+        for table in ("messages", "todos", "tails", "approvals", "rules", "imports", "outbox"):
+            self.db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))  # noqa: S608 - fixed names
+        for key in {session_id, claude_id} - {None}:
+            self.db.execute(
+                "DELETE FROM transcripts WHERE session_id = ? AND NOT EXISTS (SELECT 1 FROM"
+                " sessions WHERE claude_session_id = ? AND deleted_at IS NULL)",
+                (key, key),
+            )
+            self.db.execute("DELETE FROM transcript_homes WHERE session_id = ?", (key,))
+        tombstone = bare(info)
+        write_session(self.db, tombstone, self.rev)
+        self.changed[-1] = tombstone
+        if not info.local:
+            _outbox.enqueue(self.db, "session", session_id, session_id, self.rev, "delete")
+
+
+_INSERT_MESSAGE = """
+INSERT INTO messages (client_id, session_id, rev, ord, turn_id, type, timestamp, prompt_hash,
+    outcome, cost_usd, input_tokens, output_tokens, data, pos)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+_UPDATE_MESSAGE = """
+UPDATE messages SET client_id = ?, session_id = ?, rev = ?, ord = ?, turn_id = ?, type = ?,
+    timestamp = ?, prompt_hash = ?, outcome = ?, cost_usd = ?, input_tokens = ?,
+    output_tokens = ?, data = ?
+WHERE pos = ?
+"""
+
+_PUT_SESSION = """
+INSERT INTO sessions (client_id, rev, name, haystack, notebook, claude_session_id,
+    last_activity_at, archived_at, deleted_at, local, message_count, cost_usd, holder,
+    holder_expires_at, data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (client_id) DO UPDATE SET rev = excluded.rev, name = excluded.name,
+    haystack = excluded.haystack, notebook = excluded.notebook,
+    claude_session_id = excluded.claude_session_id, last_activity_at = excluded.last_activity_at,
+    archived_at = excluded.archived_at, deleted_at = excluded.deleted_at, local = excluded.local,
+    message_count = excluded.message_count, cost_usd = excluded.cost_usd,
+    holder = excluded.holder, holder_expires_at = excluded.holder_expires_at, data = excluded.data
+"""
+
+
+def write_session(db: sqlite3.Connection, info: SessionInfo, rev: int) -> None:
+    """Write a session's row whole."""
+    db.execute(
+        _PUT_SESSION,
+        (
+            info.client_id, rev, safe(info.name), haystack(info),
+            None if info.notebook is None else safe(info.notebook), info.claude_session_id,
+            info.last_activity_at, info.archived_at, info.deleted_at, info.local,
+            info.message_count, info.cost_usd, info.holder, info.holder_expires_at, dump(info),
+        ),
+    )  # fmt: skip
+
+
+def bare(info: SessionInfo) -> SessionInfo:
+    """Return what stays of a deleted session: that it was, its name, and when it went."""
+    return SessionInfo(
+        client_id=info.client_id,
+        name=info.name,
+        cwd="",
+        created_at=info.created_at,
+        last_activity_at=info.last_activity_at,
+        deleted_at=info.deleted_at,
+        local=info.local,
+    )
+
+
+def index(db: sqlite3.Connection, pos: int, message: Message, *, remove: bool = False) -> None:
+    """Add a message to full-text search, or take it out."""
+    text = indexed_text(message)
+    if not text:
+        return
+    if remove:
+        db.execute(
+            "INSERT INTO messages_fts (messages_fts, rowid, text) VALUES ('delete', ?, ?)",
+            (pos, text),
+        )
+    else:
+        db.execute("INSERT INTO messages_fts (rowid, text) VALUES (?, ?)", (pos, text))
+
+
+def unindex_all(db: sqlite3.Connection, session_id: str) -> None:
+    """Take all messages of a session out of full-text search."""
+    rows = db.execute("SELECT pos, data FROM messages WHERE session_id = ?", (session_id,))
+    for pos, data in rows.fetchall():
+        index(db, pos, load(Message, data), remove=True)
+
+
+def gone(session_id: str, *, deleted: bool) -> SessionNotFound:
+    """Make the error for a value whose session isn't there."""
+    return SessionNotFound(
+        "The session was deleted." if deleted else "The session does not exist.",
+        f"Its id is {session_id}; nothing was saved in it.",
+        "Go on in another session (`%claude_session list`), or start one (`%claude_session new`).",
+    )

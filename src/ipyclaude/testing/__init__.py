@@ -1,0 +1,1 @@
+"""What tests of ipyclaude, and of things built on it, may use."""
