@@ -24,6 +24,7 @@ BUNDLE = ("widget.js", "widget.css")
 STATIC = Path("src/ipyclaude/static")
 #: Holds the hash of the sources that the bundle beside it was built from.
 STAMP = ".sources"
+OMIT = ["--omit=dev"]
 
 
 class BundleError(RuntimeError):
@@ -134,7 +135,9 @@ def install_modules(root: Path, *, dev: bool = False) -> None:
     if stamp.is_file() and stamp.read_text() in ({f"{lock} dev"} | ({lock} if not dev else set())):
         return
     try:
-        npm(root, "ci", "--no-audit", "--no-fund", *(() if dev else ("--omit=dev",)))
+        # Not `npm ci`: it refuses a lock that lacks another platform's optional package, which
+        # a partial mirror leaves out. This installs what is locked too, and writes no lock.
+        npm(root, "install", "--no-save", "--no-audit", "--no-fund", *([] if dev else OMIT))
     except BundleError as error:
         raise BundleError(
             f"The widget's bundle could not be built: {error}\n"
