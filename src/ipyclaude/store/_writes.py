@@ -48,6 +48,20 @@ class Batch:
         if self.rev >= self.first:
             self.db.execute("UPDATE clock SET rev = ?", (self.rev,))
 
+    def step(self) -> int:
+        """Return a new revision for something that listeners don't hear of."""
+        self.rev += 1
+        return self.rev
+
+    def owner_of(self, claude_id: str) -> str | None:
+        """Return the session whose transcript this is, if it is replicated."""
+        row = self.db.execute(
+            "SELECT client_id FROM sessions WHERE claude_session_id = ? AND deleted_at IS NULL"
+            " AND local = 0 ORDER BY client_id LIMIT 1",
+            (claude_id,),
+        ).fetchone()
+        return str(row[0]) if row else None
+
     def put(self, values: Iterable[Value]) -> None:
         """Write values, sessions first, so that the rest finds theirs."""
         ordered = sorted(values, key=lambda value: not isinstance(value, SessionInfo))

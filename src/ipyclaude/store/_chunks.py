@@ -1,0 +1,247 @@
+"""SQL of transcripts: the CLI's own JSONL lines, kept as compressed chunks.
+
+A chunk is zlib of JSON texts joined by newlines, so a line is never parsed to be stored nor
+written anew (entries hold keys and numbers that other encodings would change). Level 1: the
+lines repeat themselves so much that a higher one costs time and wins little.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..messages import new_id, now_ms
+from . import _outbox
+from ._values import safe
+from ._writes import Batch
+
+Entry = dict[str, Any]
+LEVEL = 1
+#: Entries before compression that go into one chunk, in bytes: far below Convex's 1 MiB.
+CHUNK = 512 * 1024
+_VARIABLES = 500
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which transcript: the session's own has subpath ``""``, a subagent's has its path."""
+
+    project_key: str
+    session_id: str
+    subpath: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry: its JSON text in UTF-8, and its uuid where it has one."""
+
+    text: bytes
+    uuid: str | None = None
+
+
+def line_of(entry: Entry) -> Line:
+    """Write an entry as a line."""
+    uuid = entry.get("uuid")
+    text = json.dumps(entry, separators=(",", ":")).encode("ascii")
+    return Line(text, uuid if isinstance(uuid, str) else None)
+
+
+def home(db: sqlite3.Connection, key: Key) -> str | None:
+    """Return the project key under which this session is known to be kept, if it was settled."""
+    row = db.execute(
+        "SELECT home FROM transcript_homes WHERE session_id = ? AND project_key = ?",
+        (safe(key.session_id), safe(key.project_key)),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def find(db: sqlite3.Connection, key: Key, project: str) -> int | None:
+    """Return the transcript's row, exactly as keyed."""
+    row = db.execute(
+        "SELECT id FROM transcripts WHERE session_id = ? AND project_key = ? AND subpath = ?",
+        (safe(key.session_id), project, safe(key.subpath)),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def elsewhere(db: sqlite3.Connection, key: Key) -> str | None:
+    """Return the project under which another folder or server keeps this session, if any."""
+    row = db.execute(
+        "SELECT project_key FROM transcripts WHERE session_id = ? AND subpath = ''"
+        " ORDER BY mtime DESC LIMIT 1",
+        (safe(key.session_id),),
+    ).fetchone()
+    return str(row[0]) if row else None
+
+
+def adopt(db: sqlite3.Connection, key: Key, project: str) -> None:
+    """Let the session go on where it began, although it is now used from another folder.
+
+    Without this the entries of the next turn would make a second transcript under the new
+    folder's key, and the one after would be loaded without its beginning.
+    """
+    db.execute(
+        "INSERT OR REPLACE INTO transcript_homes VALUES (?, ?, ?)",
+        (safe(key.session_id), safe(key.project_key), project),
+    )
+
+
+def continues(db: sqlite3.Connection, key: Key, parents: Sequence[str]) -> str | None:
+    """Return the project whose transcript of this session holds one of these entries."""
+    for parent in parents[:_VARIABLES]:
+        row = db.execute(
+            "SELECT t.project_key FROM transcripts t JOIN transcript_uuids u"
+            " ON u.transcript = t.id WHERE t.session_id = ? AND u.uuid = ?",
+            (safe(key.session_id), safe(parent)),
+        ).fetchone()
+        if row:
+            return str(row[0])
+    return None
+
+
+def append(batch: Batch, key: Key, project: str, lines: Sequence[Line]) -> tuple[int, list[int]]:
+    """Append lines that aren't there yet; return the transcript, and which lines were new."""
+    db = batch.db
+    transcript = find(db, key, project)
+    if transcript is None:
+        transcript = _make(db, key, project)
+    known = _known(db, transcript, [line.uuid for line in lines if line.uuid])
+    new = list[int]()
+    for number, line in enumerate(lines):
+        if line.uuid is None:
+            new.append(number)
+        elif line.uuid not in known:
+            known.add(line.uuid)
+            new.append(number)
+    db.executemany(
+        "INSERT INTO transcript_uuids VALUES (?, ?)",
+        [(transcript, safe(u)) for n in new if (u := lines[n].uuid) is not None],
+    )
+    for texts in _cut(lines[n].text for n in new):
+        _write_chunk(batch, transcript, key, texts)
+    return transcript, new
+
+
+def touch(db: sqlite3.Connection, transcript: int, summary: str | None) -> None:
+    """Stamp the transcript with the time of storing, and its summary where given."""
+    db.execute(
+        "UPDATE transcripts SET mtime = max(mtime + 1, ?), summary = coalesce(?, summary)"
+        " WHERE id = ?",
+        (int(now_ms()), summary, transcript),
+    )
+
+
+def load(db: sqlite3.Connection, transcript: int) -> list[bytes]:
+    """Return all chunks of a transcript, in order."""
+    rows = db.execute(
+        "SELECT data FROM transcript_chunks WHERE transcript = ? ORDER BY pos", (transcript,)
+    )
+    return [row[0] for row in rows]
+
+
+def entries(chunks: Iterable[bytes]) -> list[Entry]:
+    """Read chunks; a line that was never JSON (kept raw by an import) is left out."""
+    found = list[Entry]()
+    for chunk in chunks:
+        for line in zlib.decompress(chunk).split(b"\n"):
+            try:
+                entry = json.loads(line.decode("utf-8"))
+            except ValueError:
+                continue
+            if isinstance(entry, dict):
+                found.append(entry)  # pyright: ignore[reportUnknownArgumentType]
+    return found
+
+
+def summary(db: sqlite3.Connection, transcript: int) -> str | None:
+    """Return the stored summary of a transcript."""
+    row = db.execute("SELECT summary FROM transcripts WHERE id = ?", (transcript,)).fetchone()
+    return row[0] if row else None
+
+
+def listing(db: sqlite3.Connection, project: str) -> list[tuple[str, int, str | None]]:
+    """Return (session id, mtime, summary) of a project, with what it goes on from elsewhere."""
+    rows = db.execute(
+        "SELECT session_id, mtime, summary FROM transcripts WHERE project_key = ? AND subpath = ''"
+        " UNION SELECT t.session_id, t.mtime, t.summary FROM transcript_homes h"
+        " JOIN transcripts t ON t.session_id = h.session_id AND t.project_key = h.home"
+        " AND t.subpath = '' WHERE h.project_key = ?",
+        (safe(project), safe(project)),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def subkeys(db: sqlite3.Connection, key: Key, project: str) -> list[str]:
+    """Return the subpaths of a session."""
+    rows = db.execute(
+        "SELECT subpath FROM transcripts WHERE session_id = ? AND project_key = ?"
+        " AND subpath <> '' ORDER BY subpath",
+        (safe(key.session_id), project),
+    )
+    return [row[0] for row in rows]
+
+
+def delete(batch: Batch, key: Key, project: str) -> None:
+    """Delete a transcript; a session's own takes those of its subagents with it."""
+    session, subpath = safe(key.session_id), safe(key.subpath)
+    only = "" if not subpath else " AND subpath = ?"
+    batch.db.execute(
+        f"DELETE FROM transcripts WHERE session_id = ? AND project_key = ?{only}",  # noqa: S608 - fixed texts
+        (session, project, *([subpath] if subpath else [])),
+    )
+    if not subpath:
+        batch.db.execute(
+            "DELETE FROM transcript_homes WHERE session_id = ? AND home = ?", (session, project)
+        )
+        # Deleted here is deleted, although another folder may have one of the same id.
+        adopt(batch.db, key, safe(key.project_key))
+
+
+def _make(db: sqlite3.Connection, key: Key, project: str) -> int:
+    cursor = db.execute(
+        "INSERT INTO transcripts (session_id, project_key, subpath, mtime) VALUES (?, ?, ?, 0)",
+        (safe(key.session_id), project, safe(key.subpath)),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _known(db: sqlite3.Connection, transcript: int, uuids: list[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(uuids), _VARIABLES):
+        part = [safe(uuid) for uuid in uuids[start : start + _VARIABLES]]
+        marks = ",".join("?" * len(part))
+        rows = db.execute(
+            f"SELECT uuid FROM transcript_uuids WHERE transcript = ? AND uuid IN ({marks})",  # noqa: S608 - only marks
+            (transcript, *part),
+        )
+        found.update(row[0] for row in rows)
+    return found
+
+
+def _cut(texts: Iterable[bytes]) -> Iterable[list[bytes]]:
+    part, size = list[bytes](), 0
+    for text in texts:
+        if part and size + len(text) > CHUNK:
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += len(text)
+    if part:
+        yield part
+
+
+def _write_chunk(batch: Batch, transcript: int, key: Key, texts: list[bytes]) -> None:
+    chunk_id, data = new_id(), zlib.compress(b"\n".join(texts), LEVEL)
+    batch.db.execute(
+        "INSERT INTO transcript_chunks (chunk_id, transcript, count, data) VALUES (?, ?, ?, ?)",
+        (chunk_id, transcript, len(texts), data),
+    )
+    # A transcript that no session knows yet is announced when one does (`Batch.put`).
+    owner = batch.owner_of(safe(key.session_id))
+    if owner:
+        _outbox.enqueue(batch.db, "transcript", chunk_id, owner, batch.step())
