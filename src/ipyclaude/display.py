@@ -336,7 +336,7 @@ def bundle(
 def transcript_markdown(messages: Sequence[Message]) -> str:
     """Return a whole conversation as Markdown, prompts included."""
     parts: list[str] = []
-    for turn in _turns(messages):
+    for turn in turns(messages):
         parts.extend(f"## {safe_markdown(m.text)}" for m in turn if m.type == "user")
         parts.append(_write(_Markdown(), turn, (), ""))
     return "\n\n".join(parts)
@@ -346,13 +346,14 @@ def transcript_html(messages: Sequence[Message]) -> str:
     """Return a whole conversation as sanitised HTML, prompts included."""
     writer = _Html()
     parts: list[str] = []
-    for turn in _turns(messages):
+    for turn in turns(messages):
         parts.extend(f"<hr>{writer.text(m.text)}" for m in turn if m.type == "user")
         parts.append(_write(writer, turn, (), ""))
     return clean_html("".join(parts))
 
 
-def _turns(messages: Sequence[Message]) -> list[list[Message]]:
+def turns(messages: Sequence[Message]) -> list[list[Message]]:
+    """Group messages by turn, in order."""
     turns: dict[str, list[Message]] = {}
     for message in messages:
         turns.setdefault(message.turn_id, []).append(message)

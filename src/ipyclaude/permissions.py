@@ -33,6 +33,11 @@ _NOBODY = (
 Asker = Callable[[Approval], Awaitable[None]]
 
 
+async def shown(approval: Approval) -> None:
+    """Leave an approval to the views, which have been told of it: an `Asker`."""
+    del approval
+
+
 def parse_rule(text: str) -> tuple[str, str | None]:
     """Split `Tool` or `Tool(pattern)`.
 

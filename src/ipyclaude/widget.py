@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from . import protocol as p
 from .exceptions import IpyClaudeError, SessionNotFound
-from .messages import Approval, TextBlock
-from .permissions import Permissions
+from .messages import TextBlock
+from .permissions import Permissions, shown
 from .runtime import Runtime
 from .session import Question, Session
 from .store import Store
@@ -33,9 +33,20 @@ WINDOW = 50  # messages that a view is sent when it opens
 class Desk(Protocol):
     """What a view needs of the whole; `extension.App` is it."""
 
-    runtime: Runtime
-    store: Store
-    permissions: Permissions
+    @property
+    def runtime(self) -> Runtime:
+        """The loop thread."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """What the views read."""
+        ...
+
+    @property
+    def permissions(self) -> Permissions:
+        """Who takes the answers to approvals."""
+        ...
 
     def status(self, session: Session | None) -> p.Status:
         """The state line."""
@@ -112,11 +123,6 @@ class Channel:
         if self._timer is not None:
             self._timer.cancel()
         self._pending.clear()
-
-
-async def shown(approval: Approval) -> None:
-    """Leave an approval to the views, which have been told of it."""
-    del approval
 
 
 class _View(anywidget.AnyWidget):

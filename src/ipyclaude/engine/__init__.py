@@ -12,9 +12,7 @@ from typing import Any, Literal, Protocol
 
 from ..messages import ContentBlock, ResultBlock, Todo
 
-PermissionMode = Literal[
-    "default", "acceptEdits", "plan", "bypassPermissions", "dontAsk"
-]
+PermissionMode = Literal["default", "acceptEdits", "plan", "bypassPermissions", "dontAsk"]
 Effort = Literal["low", "medium", "high", "xhigh", "max"]
 
 

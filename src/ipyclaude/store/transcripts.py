@@ -88,6 +88,11 @@ class TranscriptStore:
         """Return the subpaths of a session's subagents."""
         return await asyncio.to_thread(self._subkeys, _key(key))
 
+    def has(self, session_id: str) -> bool:
+        """Say whether a session's main transcript is here, whatever its folder was."""
+        with self._store.database.reading() as db:
+            return _chunks.elsewhere(db, Key("", session_id)) is not None
+
     def append_now(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         """Do what `append` does, on this thread."""
         wanted, values = _key(key), [dict(entry) for entry in entries]

@@ -1,0 +1,354 @@
+"""What `%claude` and `%%claude` do with a prompt, from the typed line to the saved output."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import DisplayHandle, display
+
+from . import attachments
+from .display import bundle
+from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
+from .extension import App, working_folder_note
+from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextBlock
+from .options import Asked, expand
+from .permissions import Asker, parse_rule, shown, suggest
+from .session import Answer, Question, Session
+from .terminal import Printer, approval_text
+
+if TYPE_CHECKING:
+    from .widget import TurnView
+
+#: How long a page may take to say that it shows the view before `input()` asks instead.
+ACKNOWLEDGE_SECONDS = 1.0
+_WORKING = (
+    "<p><em>Claude was working on this when the notebook was saved. The answer is in the session: "
+    "<code>%claude_session show</code>.</em></p>"
+)
+_STORED = "Stored answer of {name!r}; --again asks anew."
+
+
+def prompt_hash(content: tuple[ContentBlock, ...], schema: object) -> str:
+    """Return the sha256 that names what was asked: all content, and the answer's schema."""
+    whole = [[block.model_dump(mode="python") for block in content], schema]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
+
+
+class Asking:
+    """Runs prompts of one kernel's cells."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        #: Stored turns that a cell of this kernel has shown, where cells have no ids.
+        self._claimed: set[str] = set()
+
+    def run(self, asked: Asked) -> None:
+        """Run one `%claude` line or `%%claude` cell.
+
+        Raises
+        ------
+        IpyClaudeError
+            For a person; the session is still usable.
+        TurnStopped
+            The user stopped the turn.
+        """
+        app = self._app
+        namespace: dict[str, Any] = app.host.shell.user_ns
+        content = _content(asked, namespace)
+        schema = attachments.lookup(asked.schema, namespace) if asked.schema else None
+        if schema is not None and not isinstance(schema, dict):
+            raise UsageMistake(
+                f"{asked.schema} is not a JSON schema.",
+                why=f"It is a {type(schema).__name__}.",
+                fix="Give a dict such as {'type': 'object', 'properties': {…}}.",
+            )
+        for rule in asked.allow:
+            parse_rule(rule)
+        session = app.session_for(asked.session)
+        digest = prompt_hash(content, schema)  # pyright: ignore[reportUnknownArgumentType]
+        stored = None if asked.again else self._stored(session, digest)
+        if stored is not None:
+            self._show_stored(asked, session, stored)
+            return
+        question = Question(
+            content=content,
+            prompt_hash=digest,
+            cell_id=app.host.cell_id,
+            changes=_changes(asked, schema),  # pyright: ignore[reportUnknownArgumentType]
+            allow=asked.allow,
+        )
+        self._claimed.add(question.turn_id)
+        note = working_folder_note(session.info)
+        if note:
+            print(note)  # noqa: T201 - told in the cell
+        self._ask(asked, session, question)
+
+    def _ask(self, asked: Asked, session: Session, question: Question) -> None:
+        host = self._app.host
+        if not host.is_kernel:
+            self._in_terminal(asked, session, question)
+        elif asked.quiet or not host.can_ask:
+            self._unattended(asked, session, question)
+        elif asked.background:
+            self._in_background(session, question)
+        else:
+            self._live(asked, session, question)
+
+    # -- answered already --------------------------------------------------------------
+
+    def _stored(self, session: Session, digest: str) -> list[Message] | None:
+        """Return the stored turn of this very cell, if it was answered (Run All is safe)."""
+        if not self._app.host.is_kernel:
+            return None  # what is typed in a terminal is meant
+        store, cell_id = self._app.store, self._app.host.cell_id
+        for prompt in store.answered(session.info.client_id, digest):
+            known = cell_id is not None and prompt.cell_id is not None
+            if known and prompt.cell_id != cell_id:
+                continue
+            if not known and prompt.turn_id in self._claimed:
+                continue
+            self._claimed.add(prompt.turn_id)
+            page = store.messages(session.info.client_id, turn_id=prompt.turn_id, limit=10_000)
+            return list(page.messages)
+        return None
+
+    def _show_stored(self, asked: Asked, session: Session, messages: list[Message]) -> None:
+        if not asked.quiet:
+            note = _STORED.format(name=session.info.name)
+            display(bundle(messages, note=note), raw=True)
+        self._bind(asked, _answer_of(messages))
+
+    # -- the four ways to ask ----------------------------------------------------------
+
+    def _live(self, asked: Asked, session: Session, question: Question) -> None:
+        from .widget import TurnView
+
+        view = TurnView(self._app, session, question.turn_id)
+        handle = _show(view)
+        asker = self._cell_asker(session, view)
+        try:
+            answer = self._wait(session, _with_asker(question, asker))
+            todos = self._app.store.todos(session.info.client_id).todos
+            shown_messages = _without_errors(answer) if answer.error else answer.messages
+            mine = todos if _made_todos(answer.messages) else ()
+            handle.update(bundle(shown_messages, mine), raw=True)
+        except BaseException:
+            self._app.runtime.loop.call_soon_threadsafe(view.retire)
+            raise
+        self._app.runtime.loop.call_soon_threadsafe(view.retire)
+        self._finish(asked, answer)
+
+    def _in_background(self, session: Session, question: Question) -> None:
+        from .widget import TurnView
+
+        app = self._app
+        session.check_free()
+        view = TurnView(app, session, question.turn_id)
+        handle = _show(view)
+
+        async def ask() -> None:
+            try:
+                answer = await session.ask(_with_asker(question, shown))
+                handle.update(bundle(answer.messages), raw=True)
+            except IpyClaudeError as error:
+                notice = NoticeBlock(level="error", what=error.what, why=error.why, fix=error.fix)
+                handle.update(bundle([_notice(session, notice)]), raw=True)
+                raise
+            finally:
+                view.retire()
+
+        app.runtime.submit(ask())
+
+    def _unattended(self, asked: Asked, session: Session, question: Question) -> None:
+        asker = self._input_asker(session) if self._app.host.can_ask else None
+        answer = self._wait(session, _with_asker(question, asker))
+        if not asked.quiet:
+            todos = self._app.store.todos(session.info.client_id).todos
+            shown_messages = _without_errors(answer) if answer.error else answer.messages
+            mine = todos if _made_todos(answer.messages) else ()
+            display(bundle(shown_messages, mine), raw=True)
+        self._finish(asked, answer)
+
+    def _in_terminal(self, asked: Asked, session: Session, question: Question) -> None:
+        app = self._app
+        if asked.background:
+            session.check_free()
+            app.runtime.submit(session.ask(_with_asker(question, None)))
+            print(f"Claude works on it; see it with %claude_session show ({session.info.name}).")  # noqa: T201
+            return
+        printer = Printer(quiet=asked.quiet)
+        unsubscribe = session.subscribe(printer.heard)
+        asker = self._input_asker(session, printer) if app.host.can_ask else None
+        try:
+            answer = self._wait(session, _with_asker(question, asker))
+        finally:
+            unsubscribe()
+            printer.close()
+        self._finish(asked, answer)
+
+    # -- waiting, asking a person, ending ----------------------------------------------
+
+    def _wait(self, session: Session, question: Question) -> Answer:
+        runtime = self._app.runtime
+        pump = self._app.host.make_pump()
+        try:
+            return runtime.wait(
+                runtime.submit(session.ask(question)),
+                pump=pump[0] if pump else None,
+                on_interrupt=lambda: void(runtime.submit(session.stop())),
+            )
+        finally:
+            if pump:
+                pump[1]()
+
+    def _cell_asker(self, session: Session, view: TurnView) -> Asker:
+        by_input = self._input_asker(session)
+
+        async def ask(approval: Approval) -> None:
+            try:
+                await asyncio.wait_for(view.seen.wait(), ACKNOWLEDGE_SECONDS)
+            except asyncio.TimeoutError:
+                await by_input(approval)
+
+        return ask
+
+    def _input_asker(self, session: Session, printer: Printer | None = None) -> Asker:
+        app = self._app
+
+        async def ask(approval: Approval) -> None:
+            if printer is not None:
+                printer.pause()
+            reply = await asyncio.wrap_future(app.runtime.call_main(lambda: _read_reply(approval)))
+            allow, scope, reason = reply
+            app.permissions.answer(approval, allow=allow, scope=scope, reason=reason)
+
+        return ask
+
+    def _finish(self, asked: Asked, answer: Answer) -> None:
+        if answer.error is not None:
+            raise answer.error
+        if answer.turn.status == "stopped":
+            raise TurnStopped
+        self._bind(asked, answer)
+
+    def _bind(self, asked: Asked, answer: Answer) -> None:
+        if not asked.output:
+            return
+        value: Any = answer.text
+        if asked.schema:
+            result = answer.turn.result
+            value = result.structured_output if result else None
+            if value is None:
+                raise IpyClaudeError(
+                    "Claude gave no structured answer.",
+                    why="The answer did not fit the schema.",
+                    fix="Simplify the schema, or ask again with --again.",
+                )
+        self._app.host.shell.user_ns[asked.output] = value
+
+
+def void(_: object) -> None:
+    """Drop a result that nobody needs."""
+
+
+def _content(asked: Asked, namespace: dict[str, Any]) -> tuple[ContentBlock, ...]:
+    prompt = expand(asked.prompt, namespace).strip()
+    if not prompt:
+        raise UsageMistake("The prompt is empty.", fix="Write what Claude should do.")
+    blocks: list[ContentBlock] = [TextBlock(text=prompt)]
+    blocks.extend(
+        attachments.variable(name, attachments.lookup(name, namespace)) for name in asked.inputs
+    )
+    blocks.extend(attachments.file(path) for path in asked.files)
+    blocks.extend(attachments.image(source, namespace) for source in asked.images)
+    return tuple(blocks)
+
+
+def _changes(asked: Asked, schema: dict[str, Any] | None) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "model": asked.model,
+        "permission_mode": "plan" if asked.plan else None,
+        "effort": asked.effort,
+        "max_budget_usd": asked.max_budget,
+        "output_schema": schema,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _with_asker(question: Question, asker: Asker | None) -> Question:
+    from dataclasses import replace
+
+    return replace(question, ask=asker)
+
+
+def _show(view: TurnView) -> DisplayHandle:
+    data: Any = view._repr_mimebundle_()
+    data, metadata = data if isinstance(data, tuple) else (data, {})
+    handle = DisplayHandle()
+    whole: dict[str, Any] = {**data, "text/html": _WORKING, "text/plain": "Claude is working…"}
+    handle.display(whole, raw=True, metadata=metadata)
+    return handle
+
+
+def _notice(session: Session, block: NoticeBlock) -> Message:
+    return Message(session_id=session.info.client_id, type="system", content=(block,))
+
+
+def _without_errors(answer: Answer) -> list[Message]:
+    """Leave out the notice of an error that the cell raises anyway."""
+    return [
+        m
+        for m in answer.messages
+        if not any(isinstance(b, NoticeBlock) and b.level == "error" for b in m.content)
+    ]
+
+
+def _made_todos(messages: tuple[Message, ...]) -> bool:
+    names = {getattr(b, "name", "") for m in messages for b in m.content}
+    return bool(names & {"TodoWrite", "TaskCreate", "TaskUpdate"})
+
+
+def _answer_of(messages: list[Message]) -> Answer:
+    from .messages import ResultBlock
+    from .protocol import TurnState
+
+    result = next(
+        (b for m in messages for b in m.content if isinstance(b, ResultBlock)), ResultBlock()
+    )
+    first = messages[0]
+    turn = TurnState(
+        turn_id=first.turn_id,
+        status=result.outcome,
+        started_at=first.timestamp,
+        result=result,
+        stored=True,
+    )
+    return Answer(turn, tuple(messages))
+
+
+def _read_reply(approval: Approval, read: Callable[[str], str] = input) -> tuple[bool, Scope, str]:
+    """Ask in the cell, until the reply is one of the four."""
+    print(approval_text(approval))  # noqa: T201 - the question itself
+    pattern = approval.pattern or suggest(approval.tool_name, approval.input)
+    choices: dict[str, tuple[bool, Scope]] = {
+        "y": (True, "once"),
+        "s": (True, "session"),
+        "a": (True, "always"),
+        "n": (False, "once"),
+    }
+    while True:
+        text = read(
+            f"[y] once  [s] this session  [a] always {pattern}  [n] no, because… > "
+        ).strip()
+        word, _, reason = text.partition(" ")
+        choice = choices.get(word.lower()[:1]) if word.lower() in _REPLIES else None
+        if choice is not None:
+            return (*choice, reason.strip())
+        print("Please answer y, s, a or n (a reason may follow n).")  # noqa: T201
+
+
+_REPLIES = {"y", "yes", "s", "session", "a", "always", "n", "no"}

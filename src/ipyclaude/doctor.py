@@ -1,0 +1,158 @@
+"""`ipyclaude doctor`: is everything here that a prompt needs, and what to do if not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import __version__
+from .exceptions import IpyClaudeError
+from .login import NO_LOGIN_FIX, find_login
+from .settings import IPyClaude
+
+PACKAGE = Path(__file__).parent
+BUNDLE = ("widget.js", "widget.css")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `fix` is empty where all is well."""
+
+    subject: str
+    found: str
+    fix: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing needs to be done."""
+        return not self.fix
+
+
+def check_python() -> Finding:
+    """Python's version, and ipyclaude's."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    fix = "" if sys.version_info >= (3, 10) else "Use Python 3.10 or later."  # noqa: UP036 - a check
+    return Finding("Python", f"{version}, ipyclaude {__version__}", fix)
+
+
+def check_jupyter() -> Finding:
+    """The packages that show the widget."""
+    found: list[str] = []
+    for name in ("ipykernel", "jupyterlab", "notebook", "anywidget"):
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    # A server may well run in another environment, so that a missing JupyterLab is no fault.
+    return Finding("Jupyter", ", ".join(found))
+
+
+def find_cli(settings: IPyClaude) -> Path | None:
+    """Return the claude program: the configured one, the SDK's own, or the one on the PATH."""
+    if settings.cli_path:
+        return Path(settings.cli_path).expanduser()
+    spec = importlib.util.find_spec("claude_agent_sdk")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        bundled = Path(folder) / "_bundled" / ("claude.exe" if os.name == "nt" else "claude")
+        if bundled.is_file():
+            return bundled
+    on_path = shutil.which("claude")
+    return Path(on_path) if on_path else None
+
+
+def check_cli(settings: IPyClaude) -> Finding:
+    """The Claude CLI: there, executable, and which version."""
+    path = find_cli(settings)
+    if path is None:
+        return Finding(
+            "Claude CLI", "not found", "Run: pip install --force-reinstall claude-agent-sdk"
+        )
+    try:
+        done = subprocess.run(  # noqa: S603 - the very program that will be asked later
+            [str(path), "--version"], capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        fix = (
+            f"Correct cli_path (IPYCLAUDE_CLI_PATH), now {path}."
+            if settings.cli_path
+            else "Run: pip install --force-reinstall claude-agent-sdk"
+        )
+        return Finding("Claude CLI", f"{path} does not run: {error}", fix)
+    return Finding("Claude CLI", f"{done.stdout.strip()} at {path}")
+
+
+def check_login() -> Finding:
+    """A login or a key; its value is never read."""
+    login = find_login()
+    return Finding("Login", login or "none found", "" if login else NO_LOGIN_FIX)
+
+
+def check_store(settings: IPyClaude) -> Finding:
+    """The store: openable, or its folder can be made. Makes nothing."""
+    path = settings.store_path
+    if not path.exists():
+        parent = next(folder for folder in path.parents if folder.exists())
+        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
+            return Finding("Store", f"{path} (made by the first prompt)")
+        fix = "Set IPYCLAUDE_DATA_DIR to a folder that you may write in."
+        return Finding("Store", f"{parent} cannot be written", fix)
+    from .store.sqlite import SqliteStore
+
+    try:
+        store = SqliteStore(path)
+        try:
+            count = len(store.sessions(limit=1_000_000, archived=True))
+        finally:
+            store.close()
+    except IpyClaudeError as error:
+        fix = error.fix or "Set IPYCLAUDE_DATA_DIR to another folder."
+        return Finding("Store", " ".join(filter(None, (error.what, error.why))), fix)
+    return Finding("Store", f"{path}, {count} session{'' if count == 1 else 's'}")
+
+
+def check_bundle(folder: Path = PACKAGE / "static") -> Finding:
+    """The widget's own script and styles."""
+    missing = [name for name in BUNDLE if not (folder / name).is_file()]
+    if missing:
+        fix = "Reinstall ipyclaude; in a checkout, run: pip install -e ."
+        return Finding("Widget", f"{' and '.join(missing)} missing in {folder}", fix)
+    size = sum((folder / name).stat().st_size for name in BUNDLE) / 1000
+    return Finding("Widget", f"{size:.0f} kB bundle")
+
+
+def findings() -> Iterator[Finding]:
+    """Check everything, one after the other; a check that fails doesn't end the rest."""
+    yield check_python()
+    yield check_jupyter()
+    yield check_bundle()
+    try:
+        settings = IPyClaude.load()
+    except IpyClaudeError as error:
+        yield Finding("Settings", " ".join(filter(None, (error.what, error.why))), error.fix)
+        settings = None
+    if settings is not None:
+        yield check_cli(settings)
+        yield check_store(settings)
+    yield check_login()
+
+
+def main() -> int:
+    """Print what was found; return 1 if something needs to be done."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console, fine = Console(), True
+    for finding in findings():
+        fine = fine and finding.ok
+        mark = Text("ok    " if finding.ok else "PROBLEM ", "green" if finding.ok else "bold red")
+        console.print(Text.assemble(mark, f"{finding.subject:<11} {finding.found}"), soft_wrap=True)
+        if finding.fix:
+            console.print(Text(f"        Do: {finding.fix}"), soft_wrap=True)
+    return 0 if fine else 1

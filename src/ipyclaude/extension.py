@@ -1,0 +1,264 @@
+"""The composition root: builds everything on first use, closes everything on unload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from .engine import Engine, EngineOptions
+from .engine.forking import fold_summary
+from .exceptions import IpyClaudeError, SessionError, SessionNotFound, UsageMistake
+from .host import Host
+from .leases import alive, make_holder
+from .messages import SessionInfo, Value
+from .permissions import Permissions
+from .protocol import Status
+from .recovery import abandoned
+from .runtime import Runtime
+from .session import Session
+from .settings import PERMISSION_MODES, IPyClaude
+from .store.sqlite import SqliteStore
+from .store.transcripts import TranscriptStore
+
+if TYPE_CHECKING:
+    from .widget import ClaudeChat
+
+
+class App:
+    """One kernel's ipyclaude: settings, store, loop, open sessions."""
+
+    def __init__(self, shell: Any) -> None:
+        self.host = Host(shell)
+        self.settings = IPyClaude.load(shell.config)
+        self.runtime = Runtime()
+        self.store = SqliteStore(self.settings.store_path)
+        self.transcripts = make_transcripts(self.store)
+        self.permissions = Permissions(
+            self.store,
+            allow=self.settings.allow,
+            deny=self.settings.deny,
+            by=self.settings.server_label,
+        )
+        self.current: Session | None = None
+        self.views: list[ClaudeChat] = []
+        self._holder = make_holder()
+        self._sessions: dict[str, Session] = {}
+        self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
+
+    def _heard(self, values: Sequence[Value]) -> None:
+        def tell() -> None:
+            self.permissions.heard(values)
+            for session in list(self._sessions.values()):
+                session.heard(values)
+
+        # Own writes come back on the loop thread itself, where a session knows them as its own.
+        if self.runtime.on_loop:
+            tell()
+        else:
+            self.runtime.loop.call_soon_threadsafe(tell)
+
+    # -- sessions ---------------------------------------------------------------------
+
+    def find(self, ref: str) -> SessionInfo:
+        """Find a session by name or id.
+
+        Raises
+        ------
+        SessionNotFound
+            With the names that come near.
+        """
+        if ref == "last":
+            latest = self.store.sessions(limit=1)
+            if latest:
+                return latest[0]
+            raise SessionNotFound("There is no session yet.", fix="Make one: %claude_session new.")
+        info = self.store.session(ref)
+        if info is None:
+            near = [s.name for s in self.store.sessions(ref[:4], limit=3)]
+            raise SessionNotFound(
+                f"There is no session {ref!r}.",
+                why=f"Sessions like it: {', '.join(near)}." if near else "",
+                fix="%claude_session list shows what there is; %claude_session new makes one.",
+            )
+        return info
+
+    async def open(self, ref: str) -> Session:
+        """Open a session by id or name; closes what a dead kernel left open in it."""
+        return self.attach(self.find(ref))
+
+    async def new(self, name: str = "") -> Session:
+        """Make a session; an empty name gets one after the notebook or folder."""
+        return self.create(name)
+
+    def attach(self, info: SessionInfo) -> Session:
+        """Return the open session of this row, opening it if need be (any thread)."""
+        session = self._sessions.get(info.client_id)
+        if session is None:
+            session = Session(
+                info,
+                store=self.store,
+                permissions=self.permissions,
+                make_engine=self._make_engine,
+                options=self._options(info),
+                holder=self._holder,
+            )
+            self._sessions[info.client_id] = session
+            if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
+                session.recover()
+        return session
+
+    def create(self, name: str = "", *, claude_id: str | None = None, **fields: Any) -> Session:
+        """Make a session and open it; `claude_id` is that of a transcript it goes on from."""
+        chosen = name.strip() or self._free_name(self.host.default_name)
+        info = SessionInfo(
+            name=chosen,
+            cwd=str(Path.cwd()),
+            notebook=self.host.notebook,
+            claude_session_id=claude_id or str(uuid4()),
+            **fields,
+        )
+        self.store.put(info)
+        return self.attach(info)
+
+    def _free_name(self, wanted: str) -> str:
+        name, number = wanted, 1
+        while self.store.session(name) is not None:
+            number += 1
+            name = f"{wanted}-{number}"
+        return name
+
+    def session_for(self, name: str | None) -> Session:
+        """Return the session that a cell uses: the named one, the current one, the notebook's."""
+        if name is not None:
+            info = self.store.session(name)
+            return self.attach(info) if info is not None else self.create(name)
+        if self.current is None:
+            notebook = self.host.notebook
+            known = self.store.sessions(notebook=notebook, limit=1) if notebook else []
+            self.current = self.attach(known[0]) if known else self.create()
+        return self.current
+
+    def drop(self, session_id: str) -> None:
+        """Close a session's process and forget it here (it stays in the store)."""
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            self.runtime.run(session.close(), timeout=30)
+        if self.current is not None and self.current.info.client_id == session_id:
+            self.current = None
+
+    @property
+    def open_sessions(self) -> list[Session]:
+        """The sessions that are open in this kernel."""
+        return list(self._sessions.values())
+
+    def _options(self, info: SessionInfo) -> EngineOptions:
+        s = self.settings
+        known = info.claude_session_id or str(uuid4())
+        return EngineOptions(
+            cwd=info.cwd if Path(info.cwd).is_dir() else str(Path.cwd()),
+            session_id=known,
+            resume=known if self.transcripts.has(known) else None,
+            model=s.model,
+            permission_mode=cast("Any", s.permission_mode),
+            effort=cast("Any", s.effort),
+            max_budget_usd=s.max_budget_usd,
+            append_system_prompt=s.append_system_prompt,
+            add_dirs=tuple(s.add_dirs),
+            mcp_servers=dict(s.mcp_servers),
+            isolated=s.isolated,
+            env=dict(s.env),
+            cli_path=s.cli_path,
+        )
+
+    def _make_engine(self, session: Session) -> Engine:
+        from .engine.claude import ClaudeEngine
+
+        return ClaudeEngine(session.options, ask=session.decide, transcripts=self.transcripts)
+
+    # -- what views need ---------------------------------------------------------------
+
+    def status(self, session: Session | None) -> Status:
+        """The state line."""
+        options = session.options if session is not None else None
+        return Status(
+            sync="local",
+            detail=f"Kept on this machine: {self.store.path}",
+            model=(session.info.model if session else None) or self.settings.model,
+            permission_mode=options.permission_mode if options else self.settings.permission_mode,
+            demo=self.settings.demo,
+            server=self.settings.server_label,
+        )
+
+    def configure(self, session: Session, model: str | None, mode: str | None) -> None:
+        """Change model or permission mode from the next turn on."""
+        if mode is not None and mode not in PERMISSION_MODES:
+            raise UsageMistake(
+                f"There is no permission mode {mode!r}.",
+                fix=f"Use one of {', '.join(PERMISSION_MODES)}.",
+            )
+        changes: dict[str, Any] = {}
+        if model:
+            changes["model"] = model
+        if mode:
+            changes["permission_mode"] = mode
+        session.options = replace(session.options, **changes)
+
+    def chat(self, ref: str | None = None) -> ClaudeChat:
+        """Make a chat widget on a session: the named one, else the current one."""
+        from .widget import ClaudeChat
+
+        session = self.attach(self.find(ref)) if ref else self.session_for(None)
+        view = ClaudeChat(self, session)
+        self.views.append(view)
+        return view
+
+    def close(self) -> None:
+        """End processes, views, the loop and the store; what is stored stays."""
+        for view in self.views:
+            view.close()
+        self.views.clear()
+        self._unsubscribe()
+        try:
+            for session_id in list(self._sessions):
+                self.drop(session_id)
+        finally:
+            self.runtime.close()
+            self.store.close()
+
+
+def make_transcripts(store: SqliteStore) -> TranscriptStore:
+    """Build the transcript store; the SDK's summary fold is loaded when it is first needed."""
+    return TranscriptStore(store, fold=fold_summary)
+
+
+def chat(session: str | None = None) -> ClaudeChat:
+    """Return a chat widget on a session: the named one, else the notebook's own.
+
+    Raises
+    ------
+    SessionError
+        The extension is not loaded, or there is no such session.
+    """
+    from .magics import loaded_app
+
+    app = loaded_app()
+    if app is None:
+        raise SessionError("ipyclaude is not loaded.", fix="Run %load_ext ipyclaude first.")
+    return app.chat(session)
+
+
+def describe(error: BaseException) -> str:
+    """Return an error's words for a person."""
+    if isinstance(error, IpyClaudeError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def working_folder_note(info: SessionInfo) -> str:
+    """Say so where a session's folder doesn't exist here; else an empty text."""
+    if Path(info.cwd).is_dir():
+        return ""
+    return f"{info.cwd} doesn't exist here: Claude works in {Path.cwd()}."

@@ -1,0 +1,81 @@
+"""A copy of a session to go on in: its messages, its to-dos and Claude's memory of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .engine.forking import fork_transcript
+from .exceptions import UsageMistake
+from .exporting import all_messages
+from .messages import Message, SessionInfo, TodoList, new_id
+from .session import Session
+
+if TYPE_CHECKING:
+    from .extension import App
+
+_SHORT_ID = 8
+
+
+def fork(app: App, source: Session, name: str, at: str | None) -> SessionInfo:
+    """Copy a session, whole or up to the message `at` (its id or the end of it).
+
+    Raises
+    ------
+    UsageMistake
+        No message has this id.
+    SessionError
+        Claude has no memory of the session here.
+    """
+    info = source.refresh()
+    messages = all_messages(app.store, info.client_id)
+    if at is not None:
+        messages = messages[: _position(messages, at) + 1]
+    cut = next((m.uuid for m in reversed(messages) if m.uuid), None) if at is not None else None
+    claude_id: str | None = None
+    uuids: dict[str, str] = {}
+    if info.claude_session_id and app.transcripts.has(info.claude_session_id):
+        claude_id, uuids = app.runtime.run(
+            fork_transcript(app.transcripts, info.claude_session_id, cwd=info.cwd, at=cut)
+        )
+    copy = app.create(
+        name or f"{info.name}-fork",
+        claude_id=claude_id,
+        title=info.title,
+        origin=f"forked from {info.name}",
+    ).info
+    app.store.put(
+        *_copied(messages, copy, uuids),
+        TodoList(
+            client_id=copy.client_id,
+            session_id=copy.client_id,
+            todos=app.store.todos(info.client_id).todos,
+        ),
+    )
+    return app.store.session(copy.client_id) or copy
+
+
+def _position(messages: list[Message], at: str) -> int:
+    for index, message in enumerate(messages):
+        if message.client_id == at or (len(at) >= _SHORT_ID and message.client_id.endswith(at)):
+            return index
+    raise UsageMistake(
+        f"No message of this session has the id {at!r}.",
+        fix="%claude_session show lists the ids with -n.",
+    )
+
+
+def _copied(messages: list[Message], copy: SessionInfo, uuids: dict[str, str]) -> list[Message]:
+    turns: dict[str, str] = {}
+    return [
+        message.model_copy(
+            update={
+                "client_id": new_id(),
+                "session_id": copy.client_id,
+                "turn_id": turns.setdefault(message.turn_id, new_id()),
+                "uuid": uuids.get(message.uuid or "", message.uuid),
+                "seq": None,
+                "cost": None,
+            }
+        )
+        for message in messages
+    ]

@@ -1,0 +1,116 @@
+"""Where we run: a kernel with a person at it, an unattended one, or a terminal.
+
+All that is asked of IPython and ipykernel beyond their public interface is here, guarded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class Host:
+    """The shell that loaded us."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self._kernel: Any = getattr(shell, "kernel", None)
+
+    @property
+    def is_kernel(self) -> bool:
+        """True in a Jupyter kernel, False in a terminal."""
+        return self._kernel is not None
+
+    @property
+    def can_ask(self) -> bool:
+        """True where a person can be asked: the front end takes `input()` for this cell.
+
+        nbclient, papermill and nbconvert say no; JupyterLab, Notebook and VS Code say yes.
+        """
+        if self._kernel is None:
+            return sys.stdin.isatty()
+        return bool(getattr(self._kernel, "_allow_stdin", False))
+
+    @property
+    def cell_id(self) -> str | None:
+        """The id of the running cell, where the front end says it."""
+        if self._kernel is None:
+            return None
+        parent: Any = self._kernel.get_parent("shell")
+        metadata: Any = parent.get("metadata") if parent else None
+        cell_id: Any = metadata.get("cellId") if metadata else None
+        return cell_id if isinstance(cell_id, str) else None
+
+    @property
+    def notebook(self) -> str | None:
+        """The notebook's path, where the front end says it."""
+        if self._kernel is None:
+            return None
+        for path in (
+            self.shell.user_ns.get("__vsc_ipynb_file__"),
+            os.environ.get("JPY_SESSION_NAME"),
+        ):
+            if isinstance(path, str) and path.endswith(".ipynb"):
+                return path
+        return None
+
+    @property
+    def default_name(self) -> str:
+        """What a session that nobody named is called: after the notebook, else the folder."""
+        notebook = self.notebook
+        return Path(notebook).stem if notebook else (Path.cwd().name or "session")
+
+    def make_pump(self) -> tuple[Callable[[], None], Callable[[], None]] | None:
+        """Return what serves clicks while a cell runs, and what ends it; None if not needed.
+
+        ipykernel 7 reads comm messages on a thread of its own. ipykernel 6 reads them on the
+        main thread only, so the waiting magic reads the shell socket itself: comm messages
+        are handled at once, everything else is put back afterwards, in order.
+        """
+        stream: Any = getattr(self._kernel, "shell_stream", None)
+        schedule: Any = getattr(self._kernel, "schedule_dispatch", None)
+        if stream is None or schedule is None or hasattr(self._kernel, "shell_channel_thread"):
+            return None
+        pump = _ShellPump(self._kernel)
+        return pump.poll, pump.finish
+
+
+class _ShellPump:
+    """Reads ipykernel 6's shell socket from the main thread."""
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+        self._held: list[Any] = []
+
+    def poll(self) -> None:
+        import zmq
+
+        socket: Any = self._kernel.shell_stream.socket
+        while socket.poll(0):
+            raw: Any = socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            if not self._handled(raw):
+                self._held.append(raw)
+
+    def _handled(self, raw: Any) -> bool:
+        kernel = self._kernel
+        idents, parts = kernel.session.feed_identities(raw, copy=False)
+        # Peek without `deserialize`, which would make the replay look like a duplicate.
+        header: dict[str, Any] = kernel.session.unpack(parts[1].bytes)
+        kind = header.get("msg_type", "")
+        if not kind.startswith("comm_"):
+            return False
+        message = kernel.session.deserialize(parts, content=True, copy=False)
+        kernel._publish_status("busy", "shell", parent=message)
+        try:
+            kernel.shell_handlers[kind](kernel.shell_stream, idents, message)
+        finally:
+            kernel._publish_status("idle", "shell", parent=message)
+        return True
+
+    def finish(self) -> None:
+        held, self._held = self._held, []
+        for raw in held:
+            self._kernel.schedule_dispatch(self._kernel.dispatch_shell, raw)

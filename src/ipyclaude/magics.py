@@ -1,0 +1,122 @@
+"""`%claude`, `%%claude` and `%claude_session`: lines in, calls out.
+
+Imported by `%load_ext`, so nothing heavy is imported here (S8): the first use does that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+
+from .options import OPTIONS, help_text, parse
+
+if TYPE_CHECKING:
+    from .asking import Asking
+    from .commands import Commands
+    from .extension import App
+
+_loaded: ClaudeMagics | None = None
+
+
+@magics_class
+class ClaudeMagics(Magics):
+    """The magics, and the app behind them once it is used."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self.app: App | None = None
+        self._asking: Asking | None = None
+        self._commands: Commands | None = None
+
+    def _open(self) -> App:
+        if self.app is None:
+            from .extension import App
+
+            self.app = App(self.shell)
+        return self.app
+
+    @line_cell_magic
+    def claude(self, line: str, cell: str | None = None) -> None:
+        """Ask Claude (the options are listed by %%claude --help)."""
+        asked = parse(line, cell)
+        if asked.help:
+            print(help_text())  # noqa: T201 - the help itself
+            return
+        if self._asking is None:
+            from .asking import Asking
+
+            self._asking = Asking(self._open())
+        self._asking.run(asked)
+
+    @line_magic
+    def claude_session(self, line: str) -> None:
+        """Manage sessions: list, new, open, show, search, fork, export… (%claude_session help)."""
+        if self._commands is None:
+            from .commands import Commands
+
+            self._commands = Commands(self._open())
+        self._commands.run(line)
+
+    def close(self) -> None:
+        """Close the app, if there is one."""
+        app, self.app = self.app, None
+        self._asking = self._commands = None
+        if app is not None:
+            app.close()
+
+
+# The docstring is what `%%claude?` shows.
+ClaudeMagics.claude.__doc__ = f"Ask Claude.\n\n{help_text()}"
+
+
+def loaded_app() -> App | None:
+    """Return the app of the loaded extension, started if need be; None if not loaded."""
+    return _loaded._open() if _loaded is not None else None  # pyright: ignore[reportPrivateUsage]
+
+
+def complete(line: str, session_names: list[str], commands: list[str]) -> list[str]:
+    """Return completions of the last word of a `%claude…` line."""
+    words = line.split(" ")
+    last = words[-1]
+    if words[0].lstrip("%") == "claude_session":
+        pool = commands if len(words) <= 2 else session_names
+    elif len(words) > 1 and words[-2] in ("-s", "--session"):
+        pool = session_names
+    elif last.startswith("-"):
+        pool = [name for option in OPTIONS for name in option.names]
+    else:
+        pool = []
+    return [word for word in pool if word.startswith(last)]
+
+
+def _completer(_: object, event: Any) -> list[str]:
+    from .commands import COMMANDS
+
+    names: list[str] = []
+    if _loaded is not None and _loaded.app is not None:
+        names = [info.name for info in _loaded.app.store.sessions(limit=200)]
+    quoted = [f'"{name}"' if " " in name else name for name in names]
+    return complete(event.line, ["last", *quoted], list(COMMANDS))
+
+
+def register(ipython: Any) -> None:
+    """Register the magics and their completion."""
+    global _loaded
+    if _loaded is not None:
+        unregister(ipython)
+    _loaded = ClaudeMagics(ipython)
+    ipython.register_magics(_loaded)
+    for key in ("%claude", "%%claude", "%claude_session", "claude_session"):
+        ipython.set_hook("complete_command", _completer, str_key=key)
+
+
+def unregister(ipython: Any) -> None:
+    """Close everything and forget the magics."""
+    global _loaded
+    magics, _loaded = _loaded, None
+    for kind in ("line", "cell"):
+        for name in ("claude", "claude_session"):
+            ipython.magics_manager.magics[kind].pop(name, None)
+    if magics is not None:
+        magics.close()

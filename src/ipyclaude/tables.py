@@ -1,0 +1,87 @@
+"""Tables and texts of `%claude_session`: HTML in a notebook, plain text in a terminal."""
+
+from __future__ import annotations
+
+import html
+import io
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .messages import now_ms
+
+
+def ago(then_ms: float) -> str:
+    """Say how long ago a time in epoch ms was: `3 min ago`; a date after a week."""
+    seconds = max(0.0, (now_ms() - then_ms) / 1000)
+    for limit, unit, word in ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds // unit)} {word} ago"
+    if seconds < 7 * 86_400:
+        return f"{int(seconds // 86_400)} d ago"
+    return time.strftime("%Y-%m-%d", time.localtime(then_ms / 1000))
+
+
+def money(usd: float) -> str:
+    """Return an amount in USD."""
+    return f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
+
+
+def _as_html(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
+    def cells(values: Sequence[object], tag: str) -> str:
+        style = ' style="text-align:left"'
+        return "".join(f"<{tag}{style}>{html.escape(str(value))}</{tag}>" for value in values)
+
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    head = f"<p>{html.escape(caption)}</p>" if caption else ""
+    return (
+        f"{head}<table><thead><tr>{cells(headers, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _as_text(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        table.add_column(header)
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row))
+    out = io.StringIO()
+    Console(file=out, width=110).print(table)
+    text = "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines())
+    return f"{caption}\n{text}" if caption else text
+
+
+def show_table(
+    headers: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str = ""
+) -> None:
+    """Display a table; every value is escaped (S11)."""
+    _display(_as_html(headers, rows, caption), _as_text(headers, rows, caption))
+
+
+def show_text(text: str) -> None:
+    """Display a preformatted text."""
+    _display(f"<pre>{html.escape(text)}</pre>", text)
+
+
+def show_bundle(data: dict[str, str]) -> None:
+    """Display a mime bundle; in a terminal its plain text."""
+    _display(data["text/html"], data["text/plain"], data.get("text/markdown"))
+
+
+def _display(as_html: str, as_text: str, as_markdown: str | None = None) -> None:
+    from IPython import get_ipython  # pyright: ignore[reportPrivateImportUsage]
+    from IPython.display import display
+
+    shell: Any = get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        print(as_text)  # noqa: T201 - the terminal's output
+        return
+    data = {"text/html": as_html, "text/plain": as_text}
+    if as_markdown is not None:
+        data["text/markdown"] = as_markdown
+    display(data, raw=True)

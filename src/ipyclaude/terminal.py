@@ -1,0 +1,118 @@
+"""Rich-quality text output for plain `ipython`: the answer as it comes, then as Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.text import Text
+
+from .display import footer, one_line, result_text, todo_lines, tool_summary
+from .fold import text_of, with_text
+from .messages import (
+    Approval,
+    ContentBlock,
+    NoticeBlock,
+    ResultBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from .protocol import BlockClosed, BlockOpened, Delta, Event, MessageSaved, TodosReplaced
+
+_OUTPUT_LINES = 8
+_TAIL_LINES = 12
+
+
+def approval_text(approval: Approval) -> str:
+    """Return the question with the tool's real input, as plain text (S12)."""
+    title = approval.title or f"Claude wants to use {approval.tool_name}"
+    command = approval.input.get("command")
+    shown = command if isinstance(command, str) else json.dumps(approval.input, indent=1)
+    return f"{title}\n{approval.tool_name}: {shown}"
+
+
+class Printer:
+    """Prints a session's events to the terminal. Called on the loop thread."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(quiet=quiet)
+        self._growing: dict[int, tuple[ContentBlock, list[str]]] = {}
+        self._live: Live | None = None
+
+    def heard(self, events: Sequence[Event]) -> None:
+        """Print what happened."""
+        for event in events:
+            if isinstance(event, BlockOpened):
+                block = event.live.block
+                self._growing[event.live.k] = (block, [text_of(block) or ""])
+            elif isinstance(event, Delta):
+                self._grow(event)
+            elif isinstance(event, BlockClosed):
+                self._close(event)
+            elif isinstance(event, MessageSaved):
+                if event.message.type != "user":
+                    for block in event.message.content:
+                        self._print(block)
+            elif isinstance(event, TodosReplaced):
+                self._above(Text("\n".join(todo_lines(event.todos)), style="cyan"))
+
+    def _grow(self, event: Delta) -> None:
+        block, parts = self._growing[event.k]
+        parts.append(event.s)
+        if not isinstance(block, TextBlock):
+            return
+        if self._live is None:
+            self._live = Live(console=self._console, refresh_per_second=8, transient=True)
+            self._live.start()
+        # Only the end is redrawn while it grows: a long answer stays cheap.
+        tail = "".join(parts[-200:]).splitlines()[-_TAIL_LINES:]
+        self._live.update(Text("\n".join(tail)))
+
+    def _close(self, event: BlockClosed) -> None:
+        block, parts = self._growing.pop(event.k)
+        self.pause()
+        if not event.drop:
+            self._print(event.block or with_text(block, "".join(parts)))
+
+    def pause(self) -> None:
+        """Stop redrawing, so that something else may use the terminal."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self.pause()
+
+    def _above(self, what: object) -> None:
+        self._console.print(what)
+
+    def _print(self, block: ContentBlock) -> None:
+        if isinstance(block, TextBlock) and block.text.strip():
+            self._above(Markdown(block.text))
+        elif isinstance(block, ThinkingBlock) and block.thinking.strip():
+            self._above(Text(f"✻ {one_line(block.thinking)}", style="dim italic"))
+        elif isinstance(block, ToolUseBlock):
+            self._above(Text(f"● {tool_summary(block.name, block.input)}", style="bold"))
+        elif isinstance(block, ToolResultBlock):
+            self._above(_result(block))
+        elif isinstance(block, NoticeBlock) and block.level != "error":
+            self._above(Text(f"! {block.what} {block.why} {block.fix}".rstrip(), style="yellow"))
+        elif isinstance(block, ResultBlock):
+            self._above(Text(footer(block), style="dim"))
+
+
+def _result(block: ToolResultBlock) -> Padding:
+    lines = result_text(block.content).splitlines()
+    shown = "\n".join(lines[:_OUTPUT_LINES])
+    more = len(lines) - _OUTPUT_LINES
+    parts = [Text(shown, style="red" if block.is_error else "dim")]
+    if more > 0:
+        parts.append(Text(f"… {more} lines more", style="dim"))
+    return Padding(Group(*parts), (0, 0, 0, 2))
