@@ -18,6 +18,7 @@ from .login import NO_LOGIN_FIX, find_login
 from .settings import IPyClaude
 
 PACKAGE = Path(__file__).parent
+REINSTALL_CLI = "Run: pip install --force-reinstall claude-agent-sdk"
 BUNDLE = ("widget.js", "widget.css")
 
 
@@ -38,8 +39,7 @@ class Finding:
 def check_python() -> Finding:
     """Python's version, and ipyclaude's."""
     version = ".".join(map(str, sys.version_info[:3]))
-    fix = "" if sys.version_info >= (3, 10) else "Use Python 3.10 or later."  # noqa: UP036 - a check
-    return Finding("Python", f"{version}, ipyclaude {__version__}", fix)
+    return Finding("Python", f"{version}, ipyclaude {__version__}")
 
 
 def check_jupyter() -> Finding:
@@ -82,7 +82,7 @@ def check_cli(settings: IPyClaude) -> Finding:
         fix = (
             f"Correct cli_path (IPYCLAUDE_CLI_PATH), now {path}."
             if settings.cli_path
-            else "Run: pip install --force-reinstall claude-agent-sdk"
+            else REINSTALL_CLI
         )
         return Finding("Claude CLI", f"{path} does not run: {error}", fix)
     return Finding("Claude CLI", f"{done.stdout.strip()} at {path}")
@@ -151,7 +151,7 @@ def main() -> int:
     console, fine = Console(), True
     for finding in findings():
         fine = fine and finding.ok
-        mark = Text("ok    " if finding.ok else "PROBLEM ", "green" if finding.ok else "bold red")
+        mark = Text("ok      " if finding.ok else "PROBLEM ", "green" if finding.ok else "bold red")
         console.print(Text.assemble(mark, f"{finding.subject:<11} {finding.found}"), soft_wrap=True)
         if finding.fix:
             console.print(Text(f"        Do: {finding.fix}"), soft_wrap=True)
