@@ -8,14 +8,13 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from IPython.display import DisplayHandle, display
-
 from . import attachments
 from .display import bundle
 from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
 from .extension import App, working_folder_note
 from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextBlock
 from .options import Asked, expand
+from .output import Output, show
 from .permissions import Asker, parse_rule, shown, suggest
 from .session import Answer, Question, Session
 from .terminal import Printer, approval_text
@@ -119,7 +118,7 @@ class Asking:
     def _show_stored(self, asked: Asked, session: Session, messages: list[Message]) -> None:
         if not asked.quiet:
             note = _STORED.format(name=session.info.name)
-            display(bundle(messages, note=note), raw=True)
+            show(bundle(messages, note=note))
         self._bind(asked, _answer_of(messages))
 
     # -- the four ways to ask ----------------------------------------------------------
@@ -128,14 +127,14 @@ class Asking:
         from .widget import TurnView
 
         view = TurnView(self._app, session, question.turn_id)
-        handle = _show(view)
+        output = _show(view)
         asker = self._cell_asker(session, view)
         try:
             answer = self._wait(session, _with_asker(question, asker))
             todos = self._app.store.todos(session.info.client_id).todos
             shown_messages = _without_errors(answer) if answer.error else answer.messages
             mine = todos if _made_todos(answer.messages) else ()
-            handle.update(bundle(shown_messages, mine), raw=True)
+            output.replace(bundle(shown_messages, mine))
         except BaseException:
             self._app.runtime.loop.call_soon_threadsafe(view.retire)
             raise
@@ -148,15 +147,15 @@ class Asking:
         app = self._app
         session.check_free()
         view = TurnView(app, session, question.turn_id)
-        handle = _show(view)
+        output = _show(view)
 
         async def ask() -> None:
             try:
                 answer = await session.ask(_with_asker(question, shown))
-                handle.update(bundle(answer.messages), raw=True)
+                output.replace(bundle(answer.messages))
             except IpyClaudeError as error:
                 notice = NoticeBlock(level="error", what=error.what, why=error.why, fix=error.fix)
-                handle.update(bundle([_notice(session, notice)]), raw=True)
+                output.replace(bundle([_notice(session, notice)]))
                 raise
             finally:
                 view.retire()
@@ -170,7 +169,7 @@ class Asking:
             todos = self._app.store.todos(session.info.client_id).todos
             shown_messages = _without_errors(answer) if answer.error else answer.messages
             mine = todos if _made_todos(answer.messages) else ()
-            display(bundle(shown_messages, mine), raw=True)
+            show(bundle(shown_messages, mine))
         self._finish(asked, answer)
 
     def _in_terminal(self, asked: Asked, session: Session, question: Question) -> None:
@@ -285,13 +284,10 @@ def _with_asker(question: Question, asker: Asker | None) -> Question:
     return replace(question, ask=asker)
 
 
-def _show(view: TurnView) -> DisplayHandle:
-    data: Any = view._repr_mimebundle_()
-    data, metadata = data if isinstance(data, tuple) else (data, {})
-    handle = DisplayHandle()
-    whole: dict[str, Any] = {**data, "text/html": _WORKING, "text/plain": "Claude is working…"}
-    handle.display(whole, raw=True, metadata=metadata)
-    return handle
+def _show(view: TurnView) -> Output:
+    output = Output()
+    output.show_widget(view, {"text/html": _WORKING, "text/plain": "Claude is working…"})
+    return output
 
 
 def _notice(session: Session, block: NoticeBlock) -> Message:

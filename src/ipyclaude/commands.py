@@ -20,6 +20,7 @@ from .exporting import all_messages, export
 from .extension import App, working_folder_note
 from .forks import fork
 from .messages import Message, Rule, SessionInfo
+from .output import show_widget
 from .permissions import parse_rule
 from .tables import ago, money, show_bundle, show_table, show_text
 
@@ -334,9 +335,7 @@ class Commands:
             raise UsageMistake(
                 "The chat widget needs a notebook.", fix="In a terminal, use %claude."
             )
-        from IPython.display import display
-
-        display(self._app.chat(args.name))
+        show_widget(self._app.chat(args.name))
 
     # -- files ----------------------------------------------------------------------------
 

@@ -199,7 +199,7 @@ def _trailing_values(rest: str, taken: str, found: dict[str, Any]) -> str:
             f"The line of a %%claude cell holds options only, not {rest.split()[0]!r}.",
             fix="Write the prompt under it, or use %claude for a prompt on one line.",
         )
-    reading = _Reading(rest)
+    reading = _Reading(rest, found=found)
     while (word := reading.peek()) is not None:
         if word.startswith("-"):
             _read_options(reading)

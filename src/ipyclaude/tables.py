@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .messages import now_ms
+from .output import show
 
 
 def ago(then_ms: float) -> str:
@@ -75,7 +76,6 @@ def show_bundle(data: dict[str, str]) -> None:
 
 def _display(as_html: str, as_text: str, as_markdown: str | None = None) -> None:
     from IPython import get_ipython  # pyright: ignore[reportPrivateImportUsage]
-    from IPython.display import display
 
     shell: Any = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
@@ -84,4 +84,4 @@ def _display(as_html: str, as_text: str, as_markdown: str | None = None) -> None
     data = {"text/html": as_html, "text/plain": as_text}
     if as_markdown is not None:
         data["text/markdown"] = as_markdown
-    display(data, raw=True)
+    show(data)

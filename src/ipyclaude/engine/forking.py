@@ -38,10 +38,12 @@ async def fork_transcript(
             fix="Fork it without --at, or take a message from %claude_session show.",
         ) from error
     new_id = forked.session_id
-    entries = await transcripts.load({"project_key": "", "session_id": new_id}) or []
+    entries: list[dict[str, Any]] = (
+        await transcripts.load({"project_key": "", "session_id": new_id}) or []
+    )
     uuids: dict[str, str] = {}
     for entry in entries:
-        origin = entry.get("forkedFrom")
-        if isinstance(origin, dict) and isinstance(entry.get("uuid"), str):
-            uuids[str(origin.get("messageUuid"))] = entry["uuid"]  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        origin: Any = entry.get("forkedFrom")
+        if origin and isinstance(entry.get("uuid"), str):
+            uuids[str(origin["messageUuid"])] = entry["uuid"]
     return new_id, uuids

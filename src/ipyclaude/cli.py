@@ -1,0 +1,92 @@
+"""The command line: `ipyclaude demo | import | doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__
+from .exceptions import IpyClaudeError
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import main as run
+
+    return run(check=options.check, script=options.script)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from .importing import import_with_progress
+    from .settings import IPyClaude
+    from .store.sqlite import SqliteStore
+    from .store.transcripts import TranscriptStore
+
+    paths = [Path(path).expanduser() for path in options.paths] or None
+    store = SqliteStore(IPyClaude.load().store_path)
+    try:
+        report = import_with_progress(store, TranscriptStore(store), paths, every=options.all)
+    finally:
+        store.close()
+    sys.stdout.write(f"{report}\n")
+    return 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from .doctor import main as run
+
+    return run()
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="ipyclaude", description="Claude in your notebook, and your sessions follow you."
+    )
+    parser.add_argument("--version", action="version", version=f"ipyclaude {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="open JupyterLab on the quickstart notebook")
+    demo.add_argument(
+        "--check", action="store_true", help="run it without a screen and check the answers"
+    )
+    demo.add_argument(
+        "--script", action="store_true", help="let the built-in script answer, login or not"
+    )
+    demo.set_defaults(run=_demo)
+
+    history = commands.add_parser("import", help="read Claude Code's own history into the store")
+    history.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a .jsonl file, or a folder of them"
+    )
+    history.add_argument(
+        "--all", action="store_true", help="all projects, not only the working folder's"
+    )
+    history.set_defaults(run=_import)
+
+    doctor = commands.add_parser("doctor", help="check what a prompt needs, and say what to do")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 0 all right, 1 a problem, 2 a wrong option."""
+    options = make_parser().parse_args(argv)
+    try:
+        return options.run(options)
+    except IpyClaudeError as error:
+        lines = [
+            error.what,
+            error.why and f"  Why: {error.why}",
+            error.fix and f"  Do:  {error.fix}",
+        ]
+        sys.stderr.write("\n".join(line for line in lines if line) + "\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,480 @@
+"""Claude Code's own history into the store: read-only (S13), resumable, nothing twice.
+
+The CLI keeps each session as `projects/FOLDER/SESSION.jsonl`, subagents beside it as
+`projects/FOLDER/SESSION/subagents/**/agent-*.jsonl`. A session comes in as its conversation
+(messages, to-dos) and as its raw transcript, so that it can be gone on with. Ids are made of
+what is imported, so importing again finds the same rows; how far each file was read is
+noted in the transaction that stores it, so an import that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .exceptions import HistoryError
+from .history_fold import Fold, State, time_of
+from .history_todos import Todos
+from .messages import Message, SessionInfo, ToolResultBlock, ToolUseBlock, Value
+from .store import _imports
+from .store._chunks import Key, Line
+from .store._imports import Mark
+from .store.sqlite import SqliteStore
+from .store.transcripts import TranscriptStore
+
+#: `(done_bytes, total_bytes, path)`, after each batch.
+Progress = Callable[[int, int, Path], None]
+
+_BATCH_LINES = 500
+_BATCH_BYTES = 4 << 20
+_HEAD_LINES = 50
+
+
+@dataclass(frozen=True)
+class HistoryFile:
+    """One session of Claude Code on disk. `size` is in bytes, subagents included."""
+
+    path: Path
+    session_id: str
+    project_key: str
+    size: int
+    subagents: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that could not be read. It is kept raw as a message of its session."""
+
+    path: Path
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left alone."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class ImportReport:
+    """What an import did: sessions and messages written (new or again), and what it couldn't."""
+
+    sessions: int = 0
+    messages: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list[BadLine])
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
+
+
+def config_dir() -> Path:
+    """Return the folder where Claude Code keeps its files."""
+    chosen = os.environ.get("CLAUDE_CONFIG_DIR")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".claude"
+
+
+def find_history(config_dir_: Path | None = None) -> list[HistoryFile]:
+    """Return every session that Claude Code has on disk, oldest first.
+
+    Parameters
+    ----------
+    config_dir_
+        Where to look; `CLAUDE_CONFIG_DIR`, else `~/.claude`, where not given.
+
+    Raises
+    ------
+    HistoryError
+        If the folder is there but can't be read.
+    """
+    projects = (config_dir_ or config_dir()) / "projects"
+    if not projects.exists():
+        return []
+    try:
+        found = [describe(path) for path in projects.glob("*/*.jsonl") if path.is_file()]
+        return sorted(found, key=lambda file: (file.path.stat().st_mtime, file.path))
+    except OSError as error:
+        raise _unreadable(projects, error) from error
+
+
+def describe(path: Path) -> HistoryFile:
+    """Describe the session whose main file this is."""
+    folder = path.with_suffix("") / "subagents"
+    subagents = tuple(sorted(folder.rglob("*.jsonl"))) if folder.is_dir() else ()
+    size = sum(part.stat().st_size for part in (path, *subagents))
+    return HistoryFile(path, path.stem, path.parent.name, size, subagents)
+
+
+def import_history(
+    store: SqliteStore,
+    transcripts: TranscriptStore,
+    paths: Sequence[str | os.PathLike[str]] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Read sessions of Claude Code into the store.
+
+    Parameters
+    ----------
+    store, transcripts
+        Where they go.
+    paths
+        Main files of sessions, or folders to search; all that Claude Code has, if None.
+    progress
+        Called after each batch.
+
+    Raises
+    ------
+    HistoryError
+        If a path doesn't exist or can't be read; files that can't are else only skipped.
+    StoreError
+        If the store can't be written; what was stored so far is whole, and the next import
+        goes on from there.
+    """
+    files = find_history() if paths is None else _chosen(paths)
+    total, done = sum(file.size for file in files), 0
+    report = ImportReport()
+    for file in files:
+        base = done
+
+        def tell(read: int, path: Path, base: int = base) -> None:
+            if progress:
+                progress(min(base + read, total), total, path)
+
+        try:
+            _Import(store, transcripts, file, report, tell).run()
+        except OSError as error:
+            report.skipped.append(Skipped(file.path, error.strerror or str(error)))
+        done += file.size
+        tell(file.size, file.path)
+    return report
+
+
+def _chosen(paths: Sequence[str | os.PathLike[str]]) -> list[HistoryFile]:
+    found = list[HistoryFile]()
+    for given in paths:
+        path = Path(given).expanduser()
+        try:
+            if path.is_dir():
+                main = [p for p in sorted(path.rglob("*.jsonl")) if "subagents" not in p.parts]
+                found.extend(describe(p) for p in main)
+            else:
+                found.append(describe(path))
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    return found
+
+
+def _unreadable(path: Path, error: OSError) -> HistoryError:
+    return HistoryError(
+        f"Claude Code's history at {path} can't be read.",
+        f"The system says: {error.strerror or error}.",
+        "Give the path of a session's .jsonl file, or of a folder that holds some.",
+    )
+
+
+@dataclass
+class _File:
+    """A file that is being read: its place among the transcripts, and how far it was read."""
+
+    path: Path
+    key: Key
+    mark: Mark
+    parent: str | None = None
+    lines: list[Line] = field(default_factory=list[Line])
+    entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+class _Import:
+    """The import of one session."""
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        transcripts: TranscriptStore,
+        file: HistoryFile,
+        report: ImportReport,
+        tell: Callable[[int, Path], None],
+    ) -> None:
+        self._store, self._transcripts = store, transcripts
+        self._history, self._report, self._tell = file, report, tell
+        self._main = self._open(file.path, "")
+        self._fold = Fold(file.session_id, State.load(self._main.mark.state))
+        self._todos = Todos()
+        self._changed_todos = False
+        self._subagents: dict[str, _File] = {}
+        self._touched: list[_File] = []
+        self._messages = list[Message]()
+        self._count = self._bytes = self._read_bytes = 0
+        self._stored = False
+
+    def run(self) -> None:
+        """Read what is new of it."""
+        if not self._ready():
+            return
+        self._find_subagents()
+        files = [self._main, *self._subagents.values()]
+        if self._main.mark.offset and sum(f.mark.offset for f in files) < self._history.size:
+            self._remember_todos()
+        for file in list(self._subagents.values()):
+            if file.mark.offset:  # was begun by an earlier import: its place is before the rest
+                self._read(self._take(file))
+        self._read(self._main)
+        for file in list(self._subagents.values()):
+            self._read(self._take(file))
+        self._messages.extend(self._fold.result())
+        self._flush(self._history.path)
+        if self._stored:
+            self._report.sessions += 1
+
+    def _open(self, path: Path, subpath: str) -> _File:
+        key = Key(self._history.project_key, self._history.session_id, subpath)
+        with self._store.database.reading() as db:
+            mark = _imports.read(db, str(path))
+        return _File(path, key, mark or Mark(str(path), ""))
+
+    def _ready(self) -> bool:
+        """Tell whether there is something to do; prepare the state for it."""
+        state, known = self._fold.state, bool(self._main.mark.session_id)
+        if state.created is None:
+            state.created = _first_time(self._history.path)
+        session_id = self._fold.session_id
+        with self._store.database.reading() as db:
+            deleted = _imports.was_deleted(db, session_id)
+        if deleted:
+            return self._skip("it was imported before, and deleted here")
+        other = self._store.session(self._history.session_id)
+        if not known and other is not None and other.client_id != session_id:
+            return self._skip(f"it is the session {other.name!r} here")
+        if known and self._is_rewritten():
+            with self._store.batch() as batch:
+                _imports.restart(batch.db, session_id, self._history.session_id)
+            self._main = self._open(self._history.path, "")
+            self._fold = Fold(self._history.session_id, State(created=state.created))
+        return True
+
+    def _skip(self, reason: str) -> bool:
+        self._report.skipped.append(Skipped(self._history.path, reason))
+        return False
+
+    def _is_rewritten(self) -> bool:
+        return self._history.path.stat().st_size < self._main.mark.offset
+
+    def _remember_todos(self) -> None:
+        """Read the to-dos as they stood from what is stored: only the whole tells them."""
+        before, messages = None, list[Message]()
+        more = True
+        while more:
+            page = self._store.messages(self._fold.session_id, before=before, limit=1000)
+            messages = [*page.messages, *messages]
+            more = page.more
+            before = messages[0].client_id if messages else None
+        for message in messages:
+            self._todos.message(message)
+
+    def _find_subagents(self) -> None:
+        root = self._history.path.with_suffix("")
+        for path in self._history.subagents:
+            subpath = path.relative_to(root).with_suffix("").as_posix()
+            file = self._open(path, subpath)
+            meta = _metadata(path)
+            file.parent = file.mark.state.get("parent") or meta.get("toolUseId")
+            self._subagents[file.parent or _agent_name(path)] = file
+
+    def _take(self, file: _File) -> _File:
+        name = next(name for name, other in self._subagents.items() if other is file)
+        del self._subagents[name]
+        file.parent = file.parent or name
+        return file
+
+    def _read(self, file: _File) -> None:
+        """Read what is new of a file; the subagents that it starts are read where they start."""
+        before = file.mark.offset
+        self._read_bytes += before
+        for raw in _lines(file):
+            self._line(file, raw)
+            self._read_bytes += file.mark.offset - before
+            before = file.mark.offset
+            if self._count >= _BATCH_LINES or self._bytes >= _BATCH_BYTES:
+                self._flush(file.path)
+        stat = file.path.stat()
+        if file.mark.offset < stat.st_size:
+            unfinished = "it has no end; the next import reads it again"
+            self._report.bad_lines.append(BadLine(file.path, file.mark.line + 1, unfinished))
+        if file.mark.size != stat.st_size or file.mark.mtime_ns != stat.st_mtime_ns:
+            file.mark.size, file.mark.mtime_ns = stat.st_size, stat.st_mtime_ns
+            self._note(file)
+        if file.key.subpath:
+            self._metadata_line(file)
+
+    def _line(self, file: _File, raw: bytes) -> None:
+        where = f"{file.key.subpath}:{file.mark.line}"
+        self._note(file)
+        self._count += 1
+        self._bytes += len(raw)
+        entry = self._parse(file, raw, where)
+        if entry is None:
+            return
+        uuid = entry.get("uuid")
+        file.lines.append(Line(raw, uuid if isinstance(uuid, str) else None))
+        file.entries.append(entry)
+        # All of this entry first: a subagent's lines may be stored before we come back.
+        messages = self._fold.entry(entry, where, file.parent)
+        for message in messages:
+            self._add(message)
+        for name, parent in _starts(entry, messages):
+            if name in self._subagents and self._subagents[name] is not file:
+                started = self._take(self._subagents[name])
+                started.parent = parent
+                self._read(started)
+
+    def _parse(self, file: _File, raw: bytes, where: str) -> dict[str, Any] | None:
+        try:
+            entry = json.loads(raw.decode("utf-8"))
+            if isinstance(entry, dict):
+                return entry  # pyright: ignore[reportUnknownVariableType]
+            reason = "it is JSON, but not an object"
+        except (ValueError, RecursionError) as error:
+            reason = f"it is not JSON: {error}"
+        self._report.bad_lines.append(BadLine(file.path, file.mark.line, reason))
+        self._add(self._fold.bad(raw.decode("utf-8", "surrogateescape"), where))
+        return None
+
+    def _add(self, message: Message) -> None:
+        self._messages.append(message)
+        if self._todos.message(message):
+            self._changed_todos = True
+
+    def _note(self, file: _File) -> None:
+        if not any(file is other for other in self._touched):
+            self._touched.append(file)
+
+    def _metadata_line(self, file: _File) -> None:
+        """Add what the CLI keeps of a subagent beside its transcript, as a live mirror would."""
+        meta = _metadata(file.path)
+        if meta and file.mark.state.get("meta") != meta:
+            entry = {**meta, "type": "agent_metadata"}
+            file.lines.append(Line(json.dumps(entry).encode()))
+            file.entries.append(entry)
+            file.mark.state["meta"] = meta
+            self._note(file)
+
+    def _flush(self, path: Path) -> None:
+        """Store all that was read since the last time, in one transaction."""
+        if not self._touched:
+            return
+        self._note(self._main)
+        self._main.mark.state = self._fold.state.dump()
+        session_id = self._fold.session_id
+        values: list[Value] = [self._info(), *self._messages]
+        if self._changed_todos:
+            values.append(self._todos.list(session_id))
+        with self._store.batch() as batch:
+            batch.put(values)
+            for file in self._touched:
+                if file.lines:
+                    self._transcripts.append_in(batch, file.key, file.lines, file.entries)
+                file.mark.session_id = session_id
+                if file.key.subpath:
+                    file.mark.state["parent"] = file.parent
+                _imports.write(batch.db, file.mark)
+        self._report.messages += len(self._messages)
+        self._stored = True
+        for file in self._touched:
+            file.lines, file.entries = [], []
+        self._touched, self._messages, self._changed_todos = [], [], False
+        self._count = self._bytes = 0
+        self._tell(self._read_bytes, path)
+
+    def _info(self) -> SessionInfo:
+        state = self._fold.state
+        info = self._store.session(self._fold.session_id) or SessionInfo(
+            client_id=self._fold.session_id,
+            name="",
+            cwd=state.cwd,
+            claude_session_id=self._history.session_id,
+            created_at=state.created or 0,
+            origin=f"imported from Claude Code, {self._history.path}",
+        )
+        name = state.name or state.title or f"claude-{self._history.session_id[:8]}"
+        named = self._main.mark.state.get("named")
+        return info.model_copy(
+            update={
+                # A name that somebody gave it here is kept.
+                "name": name if info.name in ("", named) else info.name,
+                "title": info.title or state.title,
+                "model": info.model or state.model,
+                "last_activity_at": max(state.last, state.created or 0),
+            }
+        )
+
+
+def _lines(file: _File) -> Iterator[bytes]:
+    """Yield new lines; `file.mark` stands behind each while it is looked at.
+
+    The last one, where it has no end and isn't whole, is left for the next time: the CLI may
+    be writing it.
+    """
+    with file.path.open("rb") as stream:
+        stream.seek(file.mark.offset)
+        for raw in stream:
+            if not raw.endswith(b"\n") and not _is_whole(raw):
+                return
+            file.mark.offset += len(raw)
+            file.mark.line += 1
+            text = raw.strip()
+            if text:
+                yield text
+
+
+def _is_whole(raw: bytes) -> bool:
+    try:
+        json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _starts(entry: dict[str, Any], messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
+    """Yield what may name a subagent that this entry starts, and the tool call it belongs to."""
+    blocks = [block for message in messages for block in message.content]
+    for block in blocks:
+        if isinstance(block, ToolUseBlock):
+            yield block.id, block.id
+    # CLIs that keep no `.meta.json` name the agent in the call's result only.
+    result = entry.get("toolUseResult")
+    agent = result.get("agentId") if isinstance(result, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    for block in blocks:
+        if isinstance(block, ToolResultBlock) and isinstance(agent, str):
+            yield agent, block.tool_use_id
+
+
+def _agent_name(path: Path) -> str:
+    return path.stem.removeprefix("agent-")
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """Return what the CLI notes beside a subagent's transcript; empty where it's not readable."""
+    try:
+        raw = json.loads(path.with_suffix(".meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return raw if isinstance(raw, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+
+
+def _first_time(path: Path) -> float | None:
+    """Return the first time that the file says, in epoch ms: it never changes again."""
+    with path.open("rb") as stream:
+        for _, raw in zip(range(_HEAD_LINES), stream, strict=False):
+            try:
+                entry = json.loads(raw)
+            except (ValueError, RecursionError):
+                continue
+            when = time_of(entry) if isinstance(entry, dict) else None  # pyright: ignore[reportUnknownArgumentType]
+            if when is not None:
+                return when
+    return None
