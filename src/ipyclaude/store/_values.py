@@ -29,8 +29,10 @@ def safe(text: str) -> str:
 def dump(value: Value) -> str:
     """Write a value as ASCII JSON: lone surrogates, NUL, NaN and int64 come back equal."""
     try:
-        return json.dumps(value.model_dump(mode="python"), separators=(",", ":"))
-    except (TypeError, ValueError) as error:
+        # Models are opened one by one as the encoder meets them: `model_dump` would copy
+        # everything, and gives up at a depth that tool inputs do reach.
+        return json.dumps(dict(value), default=dict, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(
             f"A {type(value).__name__} can't be stored; nothing was changed.",
             f"It holds something that is not JSON: {error}.",

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _chunks
-from ._chunks import Key
+from ._chunks import Key, Line, line_of
 from ._values import safe
+from ._writes import Batch
 from .sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -95,16 +96,22 @@ class TranscriptStore:
 
     def append_now(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         """Do what `append` does, on this thread."""
-        wanted, values = _key(key), [dict(entry) for entry in entries]
-        lines = [_chunks.line_of(entry) for entry in values]
+        values = [dict(entry) for entry in entries]
+        lines = [line_of(entry) for entry in values]
         with self._store.batch() as batch:
-            project = self._home(batch.db, wanted, values)
-            transcript, new = _chunks.append(batch, wanted, project, lines)
-            data = None
-            if new and not wanted.subpath:
-                before = _chunks.summary(batch.db, transcript)
-                data = self.fold(before, wanted, [values[n] for n in new])
-            _chunks.touch(batch.db, transcript, data)
+            self.append_in(batch, _key(key), lines, values)
+
+    def append_in(
+        self, batch: Batch, key: Key, lines: Sequence[Line], entries: Sequence[dict[str, Any]]
+    ) -> None:
+        """Append inside a transaction; `lines` are `entries` as JSON texts."""
+        project = self._home(batch.db, key, entries)
+        transcript, new = _chunks.append(batch, key, project, lines)
+        data = None
+        if new and not key.subpath:
+            before = _chunks.summary(batch.db, transcript)
+            data = self.fold(before, key, [entries[n] for n in new])
+        _chunks.touch(batch.db, transcript, data)
 
     def load_now(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         """Do what `load` does, on this thread."""
@@ -132,7 +139,7 @@ class TranscriptStore:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     @staticmethod
-    def _home(db: Any, key: Key, values: list[dict[str, Any]]) -> str:
+    def _home(db: Any, key: Key, values: Sequence[dict[str, Any]]) -> str:
         """Return the project to append to: where these entries' parents are, if elsewhere."""
         settled = _chunks.home(db, key)
         if settled is not None:
