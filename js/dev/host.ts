@@ -1,0 +1,19 @@
+/** The bare host page: `?kind=chat|turn&scene=…&theme=light|dark`. */
+
+import widget from "../src/widget";
+import { MockModel } from "./mock";
+import { obey, play } from "./scenes";
+
+const asked = new URLSearchParams(location.search);
+const model = new MockModel(asked.get("kind") === "turn" ? "turn" : "chat");
+document.documentElement.dataset.theme = asked.get("theme") ?? "light";
+model.answers.hello = () => {
+  play(model, asked.get("scene") ?? "none");
+  return null;
+};
+obey(model);
+const made = widget();
+made.initialize({ model });
+const el = document.querySelector<HTMLElement>("#host") as HTMLElement;
+const cleanUp = made.render({ model, el });
+Object.assign(window, { mock: model, cleanUp });

@@ -1,0 +1,197 @@
+/** What the bare host page shows: one busy exchange, recorded by hand. */
+
+import type { Message, Todo } from "../src/wire";
+import {
+  approval,
+  call,
+  live,
+  type MockModel,
+  message,
+  result,
+  returned,
+  session,
+  status,
+  text,
+  turn,
+} from "./mock";
+
+const ANSWER = `## What the data says
+
+The three species differ most in **flipper length**: Gentoo penguins average \`217 mm\`, the others below 196 mm.
+
+| species | n | flipper (mm) | mass (g) |
+| --- | ---: | ---: | ---: |
+| Adelie | 152 | 190.0 | 3701 |
+| Chinstrap | 68 | 195.8 | 3733 |
+| Gentoo | 124 | 217.2 | 5076 |
+
+1. Load the file and drop the rows without a measurement.
+2. Group by species:
+
+\`\`\`python
+import pandas as pd
+
+def summary(path: str) -> pd.DataFrame:
+    """Mean measures by species."""
+    frame = pd.read_csv(path).dropna()
+    return frame.groupby("species")[["flipper_length_mm", "body_mass_g"]].mean()  # in mm and g
+\`\`\`
+
+> Two rows have no sex recorded; they are kept.
+
+See [the dataset](https://allisonhorst.github.io/palmerpenguins/) ![badge](https://example.org/badge.png)
+`;
+
+export const TODOS: Todo[] = [
+  ["1", "Load the data", "completed", null],
+  ["2", "Summarise by species", "in_progress", "Summarising by species"],
+  ["3", "Plot flipper length", "pending", null],
+].map(([key, content, state, active]) => ({
+  key: key as string,
+  content: content as string,
+  status: state as Todo["status"],
+  active_form: active ?? null,
+  priority: null,
+  parent_tool_use_id: null,
+}));
+
+const EDIT = {
+  file_path: "analysis/summary.py",
+  old_string: "def summary(path):\n    frame = pd.read_csv(path)\n    return frame.mean()",
+  new_string:
+    "def summary(path):\n    frame = pd.read_csv(path).dropna()\n    return frame.groupby('species').mean()",
+};
+
+function exchange(): Message[] {
+  return [
+    message("user", [
+      text("Explore `penguins.csv` and tell me\nwhat differs between the species."),
+    ]),
+    message("assistant", [
+      {
+        type: "thinking",
+        thinking: "I should look at the file first.",
+        signature: "",
+        duration_ms: 2400,
+      },
+    ]),
+    message("assistant", [text("I'll look at the file first.")]),
+    message("assistant", [
+      call("u-1", "Bash", { command: "head -3 penguins.csv", description: "Look at the file" }),
+    ]),
+    message("tool", [
+      returned(
+        "u-1",
+        "species,island,bill_length_mm\nAdelie,Torgersen,39.1\nAdelie,Torgersen,39.5",
+      ),
+    ]),
+    message("assistant", [call("u-2", "Edit", EDIT)]),
+    message("tool", [returned("u-2", "The file analysis/summary.py has been updated.")]),
+    message("assistant", [call("u-3", "Read", { file_path: "analysis/missing.py" })]),
+    message("tool", [returned("u-3", "File does not exist.", true)]),
+    message("assistant", [
+      call("u-4", "Task", { description: "Check the units", prompt: "Check the units." }),
+    ]),
+    message("assistant", [call("u-5", "Grep", { pattern: "_mm|_g" })], {
+      parent_tool_use_id: "u-4",
+    }),
+    message("tool", [returned("u-5", "3 matches")], { parent_tool_use_id: "u-4" }),
+  ];
+}
+
+function answered(): Message[] {
+  return [
+    ...exchange(),
+    message("tool", [returned("u-4", [{ type: "text", text: "Units are mm and g." }])]),
+    message("assistant", [text(ANSWER)]),
+    message("result", [result()]),
+  ];
+}
+
+/** Put the model in a scene. */
+export function play(model: MockModel, scene: string): void {
+  if (scene === "done") {
+    const over = turn({ status: "done", result: result() });
+    const todos = TODOS.map((each) => ({ ...each, status: "completed" as const }));
+    model.snapshot({ messages: answered(), todos, more: true, turn: over });
+  } else if (scene === "running") {
+    model.snapshot({
+      messages: exchange(),
+      todos: TODOS,
+      turn: turn(),
+      status: status({ demo: true }),
+    });
+    model.events({ type: "open", live: live(1, text("")) });
+    model.events({ type: "d", k: 1, s: ANSWER.slice(0, 620) });
+  } else if (scene === "approval") {
+    const asks = [
+      approval({ tool_use_id: "u-9" }),
+      approval({ tool_name: "Edit", input: EDIT, pattern: "Edit(analysis/**)" }),
+    ];
+    const messages = [
+      ...exchange(),
+      message("assistant", [call("u-9", "Bash", { command: "git status --short" })]),
+    ];
+    model.snapshot({ messages, approvals: asks, turn: turn({ status: "waiting" }) });
+  } else if (scene === "notices") {
+    model.snapshot({
+      messages: [
+        message("user", [text("Go on.")]),
+        message("system", [
+          {
+            type: "notice",
+            level: "error",
+            kind: "",
+            what: "Claude refused the key.",
+            why: "The API answered 401.",
+            fix: "Check ANTHROPIC_API_KEY.",
+          },
+        ]),
+        message("system", [
+          {
+            type: "notice",
+            level: "warning",
+            kind: "",
+            what: "Claude's process ended and was started again.",
+            why: "",
+            fix: "",
+          },
+        ]),
+        message("assistant", [{ type: "unknown", raw: { type: "hologram", data: [1, 2] } }]),
+        message("result", [result({ outcome: "failed" })]),
+      ],
+      status: status({ sync: "offline", waiting: 12 }),
+      turn: turn({ status: "done", stored: true, result: result() }),
+    });
+  }
+}
+
+/** Answers such as a kernel would give. */
+export function obey(model: MockModel): void {
+  const rows = ["penguins", "titanic", "a session with a rather long name that does not fit"].map(
+    (name, at) =>
+      session({
+        client_id: `s-${at + 1}`,
+        name,
+        phase: { type: at === 1 ? "running" : "idle", error_message: null },
+      }),
+  );
+  const rules = [
+    {
+      client_id: "r-1",
+      pattern: "Bash(git status:*)",
+      behavior: "allow",
+      session_id: null,
+      created_at: 0,
+      revoked_at: null,
+    },
+  ];
+  model.answers = {
+    ...model.answers,
+    stop: () => null,
+    sessions: () => ({ sessions: rows, current: "s-1" }),
+    rules: () => ({ rules }),
+    revoke: () => ({ rules: [] }),
+    configure: () => status(),
+  };
+}

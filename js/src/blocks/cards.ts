@@ -1,0 +1,153 @@
+/** Tool calls as cards, and where each result finds its own. */
+
+import { h, setText } from "../dom";
+import { icon } from "../icons";
+import type { Approval, ServerToolResultBlock, ToolResultBlock } from "../wire";
+import { inputElement, summary, toolIcon, toolLabel } from "./input";
+import { outputElement } from "./output";
+
+type Result = ToolResultBlock | ServerToolResultBlock;
+type Input = Record<string, unknown>;
+
+const STATE_WORDS = { running: "running", ok: "done", error: "failed", ended: "no result" };
+type CardState = keyof typeof STATE_WORDS;
+
+/** One call: head with a one-line summary, folded input and result, a subagent's messages. */
+export class ToolCard {
+  readonly el: HTMLDetailsElement;
+  /** Where a subagent's messages go. */
+  readonly children = h("div", { class: "ipc-children" });
+  private readonly summaryText = h("code", { class: "ipc-tool-summary" });
+  private readonly decision = h("span", { class: "ipc-chip", hidden: true });
+  private readonly mark = h("span", { class: "ipc-mark" });
+  private readonly body = h("div", { class: "ipc-tool-body" });
+  private result: Result | null = null;
+  private drawn = false;
+
+  constructor(
+    private name: string,
+    private input: Input,
+  ) {
+    this.el = h(
+      "details",
+      { class: "ipc-fold ipc-tool", "data-tool": name, toggle: () => this.draw() },
+      h(
+        "summary",
+        {},
+        icon("chevron"),
+        icon(toolIcon(name)),
+        h("span", { class: "ipc-tool-name" }, toolLabel(name)),
+        this.summaryText,
+        this.decision,
+        this.mark,
+      ),
+      this.body,
+      this.children,
+    );
+    this.setInput(name, input);
+    this.setState("running");
+  }
+
+  setInput(name: string, input: Input): void {
+    this.name = name;
+    this.input = input;
+    setText(this.summaryText, summary(name, input));
+    this.redraw();
+  }
+
+  setResult(result: Result): void {
+    this.result = result;
+    this.setState("is_error" in result && result.is_error ? "error" : "ok");
+    this.redraw();
+  }
+
+  setApproval(approval: Approval): void {
+    const words = {
+      pending: "waits for you",
+      allowed: approval.scope === "once" ? "allowed" : `allowed: ${approval.scope}`,
+      denied: "denied",
+      cancelled: "cancelled",
+    }[approval.status];
+    setText(this.decision, words);
+    this.decision.hidden = false;
+    this.decision.dataset.state = approval.status;
+  }
+
+  /** The turn is over: what has no result will get none. */
+  settle(): void {
+    if (!this.result) this.setState("ended");
+  }
+
+  private setState(state: CardState): void {
+    this.el.dataset.state = state;
+    const sign = { running: null, ok: icon("check"), error: icon("cross"), ended: null }[state];
+    this.mark.replaceChildren(
+      sign ?? "",
+      h("span", { class: "ipc-offscreen" }, STATE_WORDS[state]),
+    );
+  }
+
+  private redraw(): void {
+    this.drawn = false;
+    if (this.el.open) this.draw();
+  }
+
+  /** The body is made when it is opened: most never are. */
+  private draw(): void {
+    if (this.drawn || !this.el.open) return;
+    this.drawn = true;
+    this.body.replaceChildren(
+      h("div", { class: "ipc-label" }, "Input"),
+      inputElement(this.name, this.input),
+    );
+    if (!this.result) return;
+    this.body.append(
+      h("div", { class: "ipc-label" }, "Result"),
+      outputElement(this.result.content),
+    );
+  }
+}
+
+/** All cards of a view, by the call's id. A result may be there before its call is (older page). */
+export class ToolCards {
+  private readonly cards = new Map<string, ToolCard>();
+  private readonly orphans = new Map<string, { result: Result; el: HTMLElement }>();
+
+  add(id: string, name: string, input: Input): ToolCard {
+    const known = this.cards.get(id);
+    if (known) {
+      known.setInput(name, input);
+      return known;
+    }
+    const card = new ToolCard(name, input);
+    this.cards.set(id, card);
+    const orphan = this.orphans.get(id);
+    if (orphan) {
+      card.setResult(orphan.result);
+      orphan.el.remove();
+      this.orphans.delete(id);
+    }
+    return card;
+  }
+
+  get(id: string | null): ToolCard | undefined {
+    return id === null ? undefined : this.cards.get(id);
+  }
+
+  orphan(result: Result, el: HTMLElement): void {
+    this.orphans.set(result.tool_use_id, { result, el });
+  }
+
+  approvals(approvals: readonly Approval[]): void {
+    for (const each of approvals) this.cards.get(each.tool_use_id)?.setApproval(each);
+  }
+
+  settle(): void {
+    for (const card of this.cards.values()) card.settle();
+  }
+
+  /** Forget cards that are no longer on the page. */
+  prune(): void {
+    for (const [id, card] of this.cards) if (!card.el.isConnected) this.cards.delete(id);
+  }
+}

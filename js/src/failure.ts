@@ -1,0 +1,35 @@
+/** A place for an error: what happened, why, what to do. */
+
+import { RequestError } from "./channel";
+import { h } from "./dom";
+import { icon } from "./icons";
+
+export class Failure {
+  readonly el = h("div", {
+    class: "ipc-failure",
+    role: "alert",
+    "data-ipc": "failure",
+    hidden: true,
+  });
+
+  show(error: unknown): void {
+    const info =
+      error instanceof RequestError ? error.info : { what: String(error), why: "", fix: "" };
+    this.el.replaceChildren(
+      icon("warning"),
+      h(
+        "span",
+        {},
+        h("strong", {}, info.what),
+        " ",
+        [info.why, info.fix].filter(Boolean).join(" "),
+      ),
+    );
+    this.el.hidden = false;
+  }
+
+  clear(): void {
+    this.el.hidden = true;
+    this.el.replaceChildren();
+  }
+}

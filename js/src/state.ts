@@ -1,0 +1,203 @@
+/**
+ * What the kernel told us, folded by a pure reducer.
+ *
+ * Everything here is the kernel's truth as last heard; what only the page knows (open folds, the
+ * draft, scroll position) lives in the views.
+ */
+
+import { Rope } from "./rope";
+import type {
+  Approval,
+  ContentBlock,
+  LiveBlock,
+  Message,
+  SessionInfo,
+  Snapshot,
+  Status,
+  Todo,
+  TurnState,
+  WireEvent,
+} from "./wire";
+
+/** A block that is still growing; `text` grows, `block` is as it was announced. */
+export interface Live {
+  readonly k: number;
+  readonly block: ContentBlock;
+  readonly text: Rope;
+}
+
+/** A place in the transcript: a message, or the live block that will be one. */
+export interface Entry {
+  readonly id: string;
+  readonly turnId: string;
+  readonly parent: string | null;
+  readonly message: Message | null;
+  readonly k: number | null;
+}
+
+export interface State {
+  /** False until the first snapshot. */
+  readonly ready: boolean;
+  readonly session: SessionInfo | null;
+  readonly entries: readonly Entry[];
+  readonly more: boolean;
+  readonly todos: readonly Todo[];
+  readonly approvals: readonly Approval[];
+  readonly live: ReadonlyMap<number, Live>;
+  readonly turn: TurnState | null;
+  readonly status: Status;
+}
+
+export const EMPTY: State = {
+  ready: false,
+  session: null,
+  entries: [],
+  more: false,
+  todos: [],
+  approvals: [],
+  live: new Map(),
+  turn: null,
+  status: {
+    sync: "local",
+    waiting: 0,
+    detail: "",
+    model: null,
+    permission_mode: "default",
+    demo: false,
+    server: "",
+  },
+};
+
+/** The text by which a block grows, if it is of a kind that does. */
+export function growing(block: ContentBlock): string {
+  if (block.type === "text") return block.text;
+  return block.type === "thinking" ? block.thinking : "";
+}
+
+function grown(live: Live): ContentBlock {
+  if (live.block.type === "text") return { ...live.block, text: live.text.toString() };
+  if (live.block.type === "thinking") return { ...live.block, thinking: live.text.toString() };
+  return live.block;
+}
+
+function entryOf(message: Message): Entry {
+  return {
+    id: message.client_id,
+    turnId: message.turn_id,
+    parent: message.parent_tool_use_id,
+    message,
+    k: null,
+  };
+}
+
+function liveEntry(live: LiveBlock): Entry {
+  const { id, k } = live;
+  return { id, turnId: live.turn_id, parent: live.parent_tool_use_id, message: null, k };
+}
+
+function liveOf(live: LiveBlock): Live {
+  return { k: live.k, block: live.block, text: Rope.of(growing(live.block)) };
+}
+
+/** Replace the entry of the same id, or add it at the end. */
+function put(entries: readonly Entry[], entry: Entry): readonly Entry[] {
+  const at = entries.findLastIndex((each) => each.id === entry.id);
+  return at < 0 ? [...entries, entry] : entries.with(at, entry);
+}
+
+/** Start over from a snapshot. */
+export function fromSnapshot(snapshot: Snapshot): State {
+  let entries: readonly Entry[] = snapshot.messages.map(entryOf);
+  const known = new Set(entries.map((each) => each.id));
+  entries = entries.concat(snapshot.live.filter((each) => !known.has(each.id)).map(liveEntry));
+  const { session, more, todos, approvals, turn, status } = snapshot;
+  const live = new Map(snapshot.live.map((each) => [each.k, liveOf(each)]));
+  return { ready: true, session, entries, more, todos, approvals, live, turn, status };
+}
+
+function close(state: State, k: number, block: ContentBlock | null, drop: boolean): State {
+  const live = state.live.get(k);
+  const at = state.entries.findLastIndex((each) => each.k === k);
+  const entry = state.entries[at];
+  if (!live || !entry) return state;
+  const rest = new Map(state.live);
+  rest.delete(k);
+  if (drop) return { ...state, live: rest, entries: state.entries.toSpliced(at, 1) };
+  const message: Message = {
+    client_id: entry.id,
+    session_id: state.session?.client_id ?? "",
+    type: "assistant",
+    content: [block ?? grown(live)],
+    turn_id: entry.turnId,
+    timestamp: 0,
+    seq: null,
+    parent_tool_use_id: entry.parent,
+    author_id: null,
+    model: null,
+    cost: null,
+    uuid: null,
+    prompt_hash: null,
+    cell_id: null,
+  };
+  return { ...state, live: rest, entries: state.entries.with(at, entryOf(message)) };
+}
+
+function withLive(state: State, live: Live): State {
+  return { ...state, live: new Map(state.live).set(live.k, live) };
+}
+
+/** Fold one event into the state. */
+export function reduce(state: State, event: WireEvent): State {
+  switch (event.type) {
+    case "message":
+      return { ...state, entries: put(state.entries, entryOf(event.message)) };
+    case "open":
+      return {
+        ...withLive(state, liveOf(event.live)),
+        entries: put(state.entries, liveEntry(event.live)),
+      };
+    case "d": {
+      const live = state.live.get(event.k);
+      return live ? withLive(state, { ...live, text: live.text.append(event.s) }) : state;
+    }
+    case "close":
+      return close(state, event.k, event.block, event.drop);
+    case "todos":
+      return { ...state, todos: event.todos };
+    case "approval":
+      return putApproval(state, event.approval);
+    case "turn":
+      return { ...state, turn: event.turn };
+    case "session":
+      return { ...state, session: event.session };
+    case "status":
+      return { ...state, status: event.status };
+    default:
+      return unknownEvent(state, event);
+  }
+}
+
+// A newer kernel may say what this page doesn't know; the rest still holds (S7).
+function unknownEvent(state: State, _event: never): State {
+  return state;
+}
+
+/** Put an approval in place of the one of its id, or at the end. */
+export function putApproval(state: State, approval: Approval): State {
+  const at = state.approvals.findIndex((each) => each.client_id === approval.client_id);
+  const approvals = at < 0 ? [...state.approvals, approval] : state.approvals.with(at, approval);
+  return { ...state, approvals };
+}
+
+/** Put older messages before the first. */
+export function prepend(state: State, messages: readonly Message[], more: boolean): State {
+  const known = new Set(state.entries.map((each) => each.id));
+  const older = messages.filter((each) => !known.has(each.client_id)).map(entryOf);
+  return { ...state, entries: [...older, ...state.entries], more };
+}
+
+/** Keep the last `keep` entries; the others can be asked for again. */
+export function trim(state: State, keep: number): State {
+  if (state.entries.length <= keep) return state;
+  return { ...state, entries: state.entries.slice(-keep), more: true };
+}

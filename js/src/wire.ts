@@ -1,0 +1,49 @@
+/** Unions over the generated protocol types. */
+
+import type * as p from "./protocol";
+
+export type * from "./protocol";
+
+export type ContentBlock = p.Message["content"][number];
+export type ContentType = ContentBlock["type"];
+export type WireEvent = p.Events["events"][number];
+export type ToPage = p.Snapshot | p.Events | p.Reply;
+
+export type Request =
+  | p.Hello
+  | p.Prompt
+  | p.Stop
+  | p.Decide
+  | p.Older
+  | p.ListSessions
+  | p.OpenSession
+  | p.NewSession
+  | p.Configure
+  | p.ListRules
+  | p.RevokeRule;
+
+/** What each request is answered with. */
+export interface Results {
+  hello: null;
+  prompt: { turn_id: string };
+  stop: null;
+  decide: p.Approval;
+  older: p.OlderResult;
+  sessions: p.SessionsResult;
+  open_session: null;
+  new_session: null;
+  configure: p.Status;
+  rules: p.RulesResult;
+  revoke: p.RulesResult;
+}
+
+/** A request without its id, which the channel gives. */
+export type Unsent = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
+
+/** The part of anywidget's model that this page uses. */
+export interface Model {
+  get(name: string): unknown;
+  send(content: unknown): void;
+  on(name: string, callback: (...args: never[]) => void): void;
+  off(name: string, callback: (...args: never[]) => void): void;
+}
