@@ -22,6 +22,9 @@ _NETWORK = frozenset(
 )
 
 
+_MOUNTS = Path("/proc/mounts")
+
+
 class JournalWarning(UserWarning):
     """The store can't use its fast journal here; it works, but writers wait for each other."""
 
@@ -29,7 +32,7 @@ class JournalWarning(UserWarning):
 def on_network_disk(path: Path) -> bool:
     """Tell whether `path` lies on a network file system (Linux; elsewhere SQLite decides)."""
     try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
+        mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
         real = str(path.resolve())
     except OSError:
         return False
