@@ -18,15 +18,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
+    from .extension import make_transcripts
     from .importing import import_with_progress
     from .settings import IPyClaude
     from .store.sqlite import SqliteStore
-    from .store.transcripts import TranscriptStore
 
     paths = [Path(path).expanduser() for path in options.paths] or None
     store = SqliteStore(IPyClaude.load().store_path)
     try:
-        report = import_with_progress(store, TranscriptStore(store), paths, every=options.all)
+        report = import_with_progress(store, make_transcripts(store), paths, every=options.all)
     finally:
         store.close()
     sys.stdout.write(f"{report}\n")
