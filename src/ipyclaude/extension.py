@@ -176,7 +176,12 @@ class App:
     def _make_engine(self, session: Session) -> Engine:
         from .engine.claude import ClaudeEngine
 
-        return ClaudeEngine(session.options, ask=session.decide, transcripts=self.transcripts)
+        return ClaudeEngine(
+            session.options,
+            ask=session.decide,
+            transcripts=self.transcripts,
+            todos=self.store.todos(session.info.client_id).todos,
+        )
 
     # -- what views need ---------------------------------------------------------------
 

@@ -1,0 +1,337 @@
+"""The real engine: the Claude CLI through claude-agent-sdk, one kept process per session.
+
+One task owns the SDK's client (it must be used from the async context that connected it):
+turns reach it by a queue, and each turn's events come back by a queue of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from claude_agent_sdk import (
+    ClaudeAgentOptions,
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    CLINotFoundError,
+    PermissionResultAllow,
+    PermissionResultDeny,
+    ProcessError,
+    ToolPermissionContext,
+)
+
+from ..exceptions import EngineError
+from ..messages import ContentBlock, ResultBlock, Todo
+from . import Ask, EngineEvent, EngineOptions, ToolRequest, TurnEnded
+from .errors import cli_died, cli_not_found, from_result, malformed
+from .events import EventMapper, Raw
+
+#: Changed on a running process by a control request; everything else needs a new process.
+_LIVE_OPTIONS = ("model", "permission_mode")
+_STDERR_LINES = 50
+#: Asks multiple-choice questions by a dialogue of the terminal; here it could only hang.
+_NEEDS_TERMINAL = ("AskUserQuestion",)
+
+
+class _Turn:
+    """A turn under way: its events, then an error or None."""
+
+    def __init__(self, content: Sequence[ContentBlock], uuid: str | None) -> None:
+        self.content, self.uuid = content, uuid
+        self.events: asyncio.Queue[EngineEvent | BaseException | None] = asyncio.Queue()
+
+
+class ClaudeEngine:
+    """Runs turns of one session on the Claude CLI.
+
+    Parameters
+    ----------
+    options
+        How to run; `configure` changes it.
+    ask
+        Decides the tool calls that the CLI's own rules leave open.
+    transcripts
+        The SDK `SessionStore` that mirrors Claude's memory, and resumes from it.
+    todos
+        The to-do list so far, so that an update of an old item finds it.
+    """
+
+    def __init__(
+        self, options: EngineOptions, *, ask: Ask, transcripts: Any, todos: Sequence[Todo] = ()
+    ) -> None:
+        self._wanted = options
+        self._running: EngineOptions | None = None
+        self._resume = options.resume
+        self._ask = ask
+        self._transcripts = transcripts
+        self._mapper = EventMapper(tuple(todos))
+        self._client: ClaudeSDKClient | None = None
+        self._lines: AsyncIterator[Raw] | None = None
+        self._turns: asyncio.Queue[_Turn | None] = asyncio.Queue()
+        self._owner: asyncio.Task[None] | None = None
+        self._cost = 0.0
+        self._interrupted = asyncio.Event()
+        self._busy = False
+        self._stderr: collections.deque[str] = collections.deque(maxlen=_STDERR_LINES)
+
+    # -- the Engine protocol ---------------------------------------------------------------
+
+    async def configure(self, options: EngineOptions) -> None:
+        """Use these options from the next turn on."""
+        self._wanted = options
+
+    async def ask(
+        self, content: tuple[ContentBlock, ...], *, uuid: str | None = None
+    ) -> AsyncIterator[EngineEvent]:
+        """Run one turn and yield what happens."""
+        if self._owner is None or self._owner.done():
+            self._owner = asyncio.create_task(self._own(), name="ipyclaude-engine")
+        turn = _Turn(content, uuid)
+        self._interrupted.clear()
+        self._turns.put_nowait(turn)
+        finished = False
+        try:
+            while (event := await turn.events.get()) is not None:
+                if isinstance(event, BaseException):
+                    finished = True
+                    raise event
+                yield event
+            finished = True
+        finally:
+            if not finished:
+                await self.close()  # whoever asked went away in the middle
+
+    async def interrupt(self) -> None:
+        """Stop the running turn."""
+        self._interrupted.set()
+        if self._busy and self._client is not None:
+            await self._client.interrupt()
+
+    async def close(self) -> None:
+        """End the process and wait for it; the next `ask` starts another."""
+        owner, self._owner = self._owner, None
+        if owner is None or owner.done():
+            return
+        self._turns.put_nowait(None)
+        if self._busy:
+            owner.cancel()
+        await asyncio.gather(owner, return_exceptions=True)
+
+    # -- the owning task -------------------------------------------------------------------
+
+    async def _own(self) -> None:
+        try:
+            while (turn := await self._turns.get()) is not None:
+                await self._serve(turn)
+        finally:
+            self._turns = asyncio.Queue()
+            await self._disconnect()
+
+    async def _serve(self, turn: _Turn) -> None:
+        self._busy = True
+        try:
+            await self._run(turn)
+        except asyncio.CancelledError:
+            turn.events.put_nowait(EngineError("The turn was ended.", fix="Ask again."))
+            raise
+        except EngineError as error:
+            turn.events.put_nowait(error)
+        except (ClaudeSDKError, OSError, ValueError, RuntimeError) as error:
+            turn.events.put_nowait(await self._broken(error))
+        except Exception as error:  # noqa: BLE001 - the SDK raises bare Exception on control errors
+            turn.events.put_nowait(await self._broken(error))
+        else:
+            turn.events.put_nowait(None)
+        finally:
+            self._busy = False
+
+    async def _run(self, turn: _Turn) -> None:
+        self._mapper.begin_turn()
+        client = await self._ready(turn)
+        if self._interrupted.is_set():
+            turn.events.put_nowait(TurnEnded(ResultBlock(outcome="stopped")))
+            return
+        await client.query(_prompt(turn))
+        while True:
+            raw = await self._next_line()
+            if raw.get("type") == "result":
+                await self._finish(turn, raw)
+                return
+            if raw.get("type") == "system" and raw.get("subtype") == "init":
+                self._resume = raw.get("session_id") or self._resume
+            for event in self._mapper.events(raw):
+                turn.events.put_nowait(event)
+
+    async def _next_line(self) -> Raw:
+        assert self._lines is not None
+        try:
+            return await self._lines.__anext__()
+        except StopAsyncIteration:
+            raise ProcessError("the CLI's output ended") from None
+
+    async def _finish(self, turn: _Turn, raw: Raw) -> None:
+        self._resume = raw.get("session_id") or self._resume
+        total = float(raw.get("total_cost_usd") or 0)
+        cost, self._cost = max(0.0, total - self._cost), max(total, self._cost)
+        stopped = self._interrupted.is_set() or str(raw.get("terminal_reason", "")).startswith(
+            "aborted"
+        )
+        if raw.get("is_error") and not stopped:
+            raise from_result(raw, self._mapper.api_error, self._wanted.max_budget_usd)
+        turn.events.put_nowait(TurnEnded(_result(raw, cost, stopped=stopped)))
+
+    async def _broken(self, error: Exception) -> EngineError:
+        """Name what went wrong with the process, and let the next turn start another."""
+        had_process = self._client is not None
+        await self._disconnect()
+        if isinstance(error, CLINotFoundError | PermissionError | FileNotFoundError):
+            return cli_not_found(self._wanted.cli_path, str(error))
+        if isinstance(error, ProcessError):
+            return cli_died(error.exit_code, error.stderr or "\n".join(self._stderr))
+        if not had_process and self._wanted.cli_path:
+            return cli_not_found(self._wanted.cli_path, str(error))
+        if "stdin" in str(error) or "transport" in str(error).lower() or "terminated" in str(error):
+            return cli_died(None, "\n".join(self._stderr) or str(error))
+        return malformed(f"{type(error).__name__}: {error}")
+
+    # -- the process -----------------------------------------------------------------------
+
+    async def _ready(self, turn: _Turn) -> ClaudeSDKClient:
+        wanted, running = self._wanted, self._running
+        if self._client is not None and running is not None:
+            if not self._needs_new_process(wanted, running):
+                await self._change(wanted, running)
+                return self._client
+            await self._disconnect()
+        return await self._connect(wanted, turn)
+
+    def _needs_new_process(self, wanted: EngineOptions, running: EngineOptions) -> bool:
+        if wanted.max_budget_usd is not None and self._cost > 0:
+            return True  # the CLI counts a budget over its whole life; ours is for a turn
+        same = {name: getattr(running, name) for name in (*_LIVE_OPTIONS, "resume", "session_id")}
+        return replace(wanted, **same) != running
+
+    async def _change(self, wanted: EngineOptions, running: EngineOptions) -> None:
+        assert self._client is not None
+        if wanted.model != running.model:
+            await self._client.set_model(wanted.model)
+        if wanted.permission_mode != running.permission_mode:
+            await self._client.set_permission_mode(wanted.permission_mode)
+        self._running = wanted
+
+    async def _connect(self, wanted: EngineOptions, turn: _Turn) -> ClaudeSDKClient:
+        self._stderr.clear()
+        self._cost = 0.0
+        self._client = client = ClaudeSDKClient(self._sdk_options(wanted))
+        try:
+            await client.connect()
+        except BaseException:
+            self._client = None
+            raise
+        # The SDK's public stream drops what it doesn't know (S7); see events.py.
+        self._lines = client._query.receive_messages()  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
+        self._running = wanted
+        return client
+
+    async def _disconnect(self) -> None:
+        client, self._client, self._lines = self._client, None, None
+        if client is not None:
+            await client.disconnect()
+
+    def _sdk_options(self, wanted: EngineOptions) -> ClaudeAgentOptions:
+        resuming = self._resume is not None
+        forking = resuming and wanted.fork and self._resume == wanted.resume
+        return ClaudeAgentOptions(
+            cwd=wanted.cwd,
+            resume=self._resume,
+            session_id=wanted.session_id if forking or not resuming else None,
+            fork_session=forking,
+            resume_session_at=wanted.fork_at if forking else None,
+            model=wanted.model,
+            permission_mode=wanted.permission_mode,
+            effort=wanted.effort,
+            max_budget_usd=wanted.max_budget_usd,
+            system_prompt=_system_prompt(wanted.append_system_prompt),
+            add_dirs=list(wanted.add_dirs),
+            mcp_servers=wanted.mcp_servers,
+            setting_sources=[] if wanted.isolated else None,
+            env={"CLAUDE_CODE_ENABLE_TODO_TOOLS": "1", **wanted.env},
+            cli_path=wanted.cli_path,
+            allowed_tools=list(wanted.allowed_tools),
+            disallowed_tools=[*wanted.disallowed_tools, *_NEEDS_TERMINAL],
+            output_format=_output_format(wanted.output_schema),
+            include_partial_messages=True,
+            forward_subagent_text=True,
+            can_use_tool=self._decide,
+            session_store=self._transcripts,
+            session_store_flush="eager",
+            stderr=self._stderr.append,
+        )
+
+    async def _decide(
+        self, name: str, tool_input: dict[str, Any], context: ToolPermissionContext
+    ) -> PermissionResultAllow | PermissionResultDeny:
+        decision = await self._ask(
+            ToolRequest(
+                tool_use_id=context.tool_use_id or "",
+                name=name,
+                input=tool_input,
+                title=context.title or "",
+                description=context.description or "",
+                suggestions=_suggestions(context),
+                agent_id=context.agent_id,
+            )
+        )
+        if decision.allow:
+            return PermissionResultAllow(updated_input=decision.input or tool_input)
+        return PermissionResultDeny(message=decision.reason, interrupt=decision.interrupt)
+
+
+def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
+    rules = [rule for update in context.suggestions for rule in update.rules or ()]
+    return tuple(
+        f"{rule.tool_name}({rule.rule_content})" if rule.rule_content else rule.tool_name
+        for rule in rules
+    )
+
+
+def _system_prompt(append: str | None) -> Any:
+    preset = {"type": "preset", "preset": "claude_code"}
+    return {**preset, "append": append} if append else preset
+
+
+def _output_format(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    return {"type": "json_schema", "schema": schema} if schema is not None else None
+
+
+async def _prompt(turn: _Turn) -> AsyncIterator[dict[str, Any]]:
+    content = [block.model_dump(mode="python", exclude_none=True) for block in turn.content]
+    message: dict[str, Any] = {
+        "type": "user",
+        "message": {"role": "user", "content": content},
+        "parent_tool_use_id": None,
+    }
+    if turn.uuid is not None:
+        message["uuid"] = turn.uuid
+    yield message
+
+
+def _result(raw: Raw, cost: float, *, stopped: bool) -> ResultBlock:
+    usage: Raw = raw.get("usage") or {}
+    models: Raw = raw.get("modelUsage") or {}
+    return ResultBlock(
+        outcome="stopped" if stopped else "done",
+        stop_reason=raw.get("stop_reason") or raw.get("terminal_reason"),
+        duration_ms=float(raw.get("duration_ms") or 0),
+        cost_usd=cost,
+        input_tokens=int(usage.get("input_tokens") or 0),
+        output_tokens=int(usage.get("output_tokens") or 0),
+        cache_read_tokens=int(usage.get("cache_read_input_tokens") or 0),
+        cache_creation_tokens=int(usage.get("cache_creation_input_tokens") or 0),
+        num_turns=int(raw.get("num_turns") or 0),
+        model=next(iter(models), None),
+        structured_output=raw.get("structured_output"),
+    )

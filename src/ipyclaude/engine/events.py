@@ -1,0 +1,221 @@
+"""From what the CLI says, line by line, to `EngineEvent`s.
+
+The CLI's own JSON is read, not the SDK's parsed classes: those drop content blocks and events
+that they don't know, and nothing may be dropped (S7). Shapes as measured of CLI 2.1.330.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from ..messages import (
+    ContentBlock,
+    TextBlock,
+    ThinkingBlock,
+    Todo,
+    ToolResultBlock,
+    ToolUseBlock,
+    UnknownBlock,
+    parse_block,
+)
+from . import (
+    BlockDelta,
+    BlockStarted,
+    EngineEvent,
+    MessageDone,
+    Notice,
+    RateLimit,
+    TodosChanged,
+    TurnStarted,
+)
+from .todos import TodoFold
+
+Raw = dict[str, Any]
+
+#: Known and of no use to a reader; anything else that is unknown is kept whole.
+_QUIET_TYPES = frozenset(
+    {"keep_alive", "control_response", "tool_progress", "tool_use_summary", "auth_status",
+     "prompt_suggestion", "conversation_reset", "streamlined_text"}
+)  # fmt: skip
+_QUIET_SYSTEM = frozenset(
+    {"status", "session_state_changed", "task_started", "task_progress", "task_updated",
+     "task_notification", "hook_started", "hook_response", "hook_progress", "files_persisted",
+     "mirror_error", "local_command_output", "turn_duration", "thinking_tokens", "thinking",
+     "background_tasks_changed", "post_turn_summary", "commands_changed", "informational"}
+)  # fmt: skip
+_DELTA_TEXT = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+}
+
+
+class EventMapper:
+    """Maps one connection's lines; keeps which blocks of which message have begun."""
+
+    def __init__(self, todos: tuple[Todo, ...] = ()) -> None:
+        self._fold = TodoFold(todos)
+        self._keys: dict[str | None, str] = {}
+        self._begun: dict[str, dict[int, str]] = {}
+        #: What the API said of the last failure, in the assistant message that stands for it.
+        self.api_error: str | None = None
+
+    def begin_turn(self) -> None:
+        """Forget what an earlier turn left unfinished."""
+        self._keys.clear()
+        self._begun.clear()
+        self.api_error = None
+
+    def events(self, raw: Raw) -> Iterator[EngineEvent]:
+        """Return what a line means, in order; a `result` line means nothing here."""
+        kind = raw.get("type")
+        if kind == "stream_event":
+            yield from self._stream(raw)
+        elif kind == "assistant":
+            yield from self._assistant(raw)
+        elif kind == "user":
+            yield from self._user(raw)
+        elif kind == "system":
+            yield from self._system(raw)
+        elif kind == "rate_limit_event":
+            yield _rate_limit(raw)
+        elif kind != "result" and kind not in _QUIET_TYPES:
+            yield _unknown(raw)
+
+    def _stream(self, raw: Raw) -> Iterator[EngineEvent]:
+        event = _part(raw, "event")
+        parent: str | None = raw.get("parent_tool_use_id")
+        kind = event.get("type")
+        if kind == "message_start":
+            self._keys[parent] = str(_part(event, "message").get("id", ""))
+        key, index = self._keys.get(parent, ""), int(event.get("index", 0))
+        if kind == "content_block_start":
+            block = _opening(_part(event, "content_block"))
+            self._begun.setdefault(key, {})[index] = block.type
+            yield BlockStarted(key, index, block, parent)
+        elif kind == "content_block_delta":
+            delta = _part(event, "delta")
+            text = delta.get(_DELTA_TEXT.get(str(delta.get("type")), ""))
+            if isinstance(text, str) and text:
+                yield BlockDelta(key, index, text, parent)
+
+    def _assistant(self, raw: Raw) -> Iterator[EngineEvent]:
+        message = _part(raw, "message")
+        blocks = tuple(parse_block(block) for block in message.get("content") or ())
+        if (
+            raw.get("error")
+            or raw.get("isApiErrorMessage")
+            or message.get("model") == "<synthetic>"
+        ):
+            # The CLI's way to say that a call failed: not Claude's words.
+            self.api_error = raw.get("error") or "unknown"
+            return
+        parent: str | None = raw.get("parent_tool_use_id")
+        key = str(message.get("id", ""))
+        for block in blocks:
+            yield MessageDone(
+                key=key,
+                type="assistant",
+                content=(block,),
+                first_index=self._index(key, block),
+                parent_tool_use_id=parent,
+                uuid=raw.get("uuid"),
+                model=message.get("model"),
+            )
+            if isinstance(block, ToolUseBlock) and self._fold.use(block, parent):
+                yield TodosChanged(self._fold.todos)
+
+    def _index(self, key: str, block: ContentBlock) -> int:
+        """Return the index of the streamed block that this whole one is."""
+        begun = self._begun.get(key, {})
+        for index, kind in begun.items():
+            if kind == block.type:
+                del begun[index]
+                return index
+        return next(iter(begun), -1)
+
+    def _user(self, raw: Raw) -> Iterator[EngineEvent]:
+        content: Any = _part(raw, "message").get("content")
+        items = cast("list[Any]", content) if isinstance(content, list) else []
+        blocks = [parse_block(item) for item in items]
+        kept = tuple(block for block in blocks if not isinstance(block, TextBlock))
+        if not kept:
+            return  # the prompt itself, or the CLI's note that it was interrupted
+        yield MessageDone(
+            key="",
+            type="tool",
+            content=kept,
+            parent_tool_use_id=raw.get("parent_tool_use_id"),
+            uuid=raw.get("uuid"),
+        )
+        results = [block for block in kept if isinstance(block, ToolResultBlock)]
+        changed = [self._fold.result(block) for block in results]
+        if any(changed):
+            yield TodosChanged(self._fold.todos)
+
+    def _system(self, raw: Raw) -> Iterator[EngineEvent]:
+        subtype = raw.get("subtype")
+        if subtype == "init":
+            yield TurnStarted(
+                session_id=str(raw.get("session_id", "")),
+                model=raw.get("model"),
+                tools=tuple(raw.get("tools") or ()),
+                slash_commands=tuple(raw.get("slash_commands") or ()),
+                permission_mode=raw.get("permissionMode"),
+            )
+        elif subtype == "api_retry":
+            yield _retry(raw)
+        elif subtype == "compact_boundary":
+            yield Notice(
+                kind="compaction",
+                what="The conversation was compacted.",
+                why="It no longer fitted the model's context window.",
+                fix="Claude goes on from a summary; the whole stays in the session.",
+            )
+        elif subtype not in _QUIET_SYSTEM:
+            yield _unknown(raw)
+
+
+def _part(raw: Raw, name: str) -> Raw:
+    part: Any = raw.get(name)
+    return cast("Raw", part) if isinstance(part, dict) else {}
+
+
+def _opening(raw: Raw) -> ContentBlock:
+    kind = raw.get("type")
+    if kind == "text":
+        return TextBlock(text=str(raw.get("text", "")))
+    if kind == "thinking":
+        return ThinkingBlock(thinking=str(raw.get("thinking", "")))
+    return parse_block(raw)
+
+
+def _unknown(raw: Raw) -> MessageDone:
+    return MessageDone(
+        key="", type="system", content=(UnknownBlock(raw=raw),), uuid=raw.get("uuid")
+    )
+
+
+def _rate_limit(raw: Raw) -> RateLimit:
+    info = _part(raw, "rate_limit_info")
+    resets = info.get("resetsAt", info.get("resets_at"))
+    return RateLimit(
+        status=str(info.get("status", "allowed")),
+        resets_at=float(resets) if isinstance(resets, int | float) else None,
+        utilization=info.get("utilization"),
+        kind=info.get("rateLimitType", info.get("rate_limit_type")),
+    )
+
+
+def _retry(raw: Raw) -> Notice:
+    status = raw.get("error_status")
+    delay = float(raw.get("retry_delay_ms") or 0) / 1000
+    attempt, most = raw.get("attempt"), raw.get("max_retries")
+    return Notice(
+        kind="retry",
+        level="warning",
+        what=f"The API did not answer{f' (status {status})' if status else ''}.",
+        why=str(raw.get("error") or ""),
+        fix=f"Trying again in {delay:.1f} s ({attempt} of {most}).",
+    )
