@@ -179,7 +179,7 @@ class Asking:
             app.runtime.submit(session.ask(_with_asker(question, None)))
             print(f"Claude works on it; see it with %claude_session show ({session.info.name}).")  # noqa: T201
             return
-        printer = Printer(quiet=asked.quiet)
+        printer = Printer(question.turn_id, quiet=asked.quiet)
         unsubscribe = session.subscribe(printer.heard)
         asker = self._input_asker(session, printer) if app.host.can_ask else None
         try:

@@ -29,7 +29,7 @@ from .messages import (
     UnknownBlock,
 )
 
-_TODO_TOOLS = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate", "TaskList", "TaskGet"})
+TODO_TOOLS = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate", "TaskList", "TaskGet"})
 _MARKS = {"pending": "☐", "in_progress": "◐", "completed": "☑"}
 _MAX_OUTPUT = 20_000  # characters of one tool's output that a saved notebook keeps
 _SUMMARY_FIELDS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "query")
@@ -139,7 +139,7 @@ class _Writer:
     def _tool(
         self, block: ToolUseBlock | ServerToolUseBlock, results: dict[str, ToolResultBlock]
     ) -> str:
-        if block.name in _TODO_TOOLS:
+        if block.name in TODO_TOOLS:
             return ""
         codes = [("json", _json(block.input))]
         result = results.get(block.id)

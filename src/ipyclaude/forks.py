@@ -74,7 +74,8 @@ def _copied(messages: list[Message], copy: SessionInfo, uuids: dict[str, str]) -
                 "turn_id": turns.setdefault(message.turn_id, new_id()),
                 "uuid": uuids.get(message.uuid or "", message.uuid),
                 "seq": None,
-                "cost": None,
+                # What was paid for was paid once, in the original.
+                "cost": 0.0 if message.type == "result" else None,
             }
         )
         for message in messages

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from .history import find_history, import_history
-from .store import Store
+from .store.sqlite import SqliteStore
+from .store.transcripts import TranscriptStore
 
 _MOST_BAD_LINES = 20
 
 
 def import_with_progress(
-    store: Store, transcripts: Any, paths: list[Path] | None, *, every: bool
+    store: SqliteStore, transcripts: TranscriptStore, paths: list[Path] | None, *, every: bool
 ) -> str:
     """Import, showing progress; return the report for a person.
 
@@ -22,7 +23,9 @@ def import_with_progress(
     """
     if paths is None and not every:
         here = str(Path.cwd())
-        paths = [found.path for found in find_history() if found.cwd == here]
+        # The CLI names a project's folder after its path (CLI 2.1.330).
+        key = re.sub(r"[^A-Za-z0-9]", "-", here)
+        paths = [found.path for found in find_history() if found.project_key == key]
         if not paths:
             return f"Claude Code has no history of {here}. Import all with --all, or give a path."
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())

@@ -5,9 +5,16 @@ Imported by `%load_ext`, so nothing heavy is imported here (S8): the first use d
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    no_var_expand,
+)
 
 from .options import OPTIONS, help_text, parse
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from .extension import App
 
 _loaded: ClaudeMagics | None = None
+_QUESTION = re.compile(r"^(?P<indent>\s*)%claude[ \t]+(?P<prompt>[^?\s].*\?)[ \t]*(?P<end>\n?)$")
 
 
 @magics_class
@@ -36,6 +44,8 @@ class ClaudeMagics(Magics):
             self.app = App(self.shell)
         return self.app
 
+    # A prompt's own braces and dollar signs are its own: `options.expand` deals with them.
+    @no_var_expand
     @line_cell_magic
     def claude(self, line: str, cell: str | None = None) -> None:
         """Ask Claude (the options are listed by %%claude --help)."""
@@ -49,6 +59,7 @@ class ClaudeMagics(Magics):
             self._asking = Asking(self._open())
         self._asking.run(asked)
 
+    @no_var_expand
     @line_magic
     def claude_session(self, line: str) -> None:
         """Manage sessions: list, new, open, show, search, fork, export… (%claude_session help)."""
@@ -90,6 +101,18 @@ def complete(line: str, session_names: list[str], commands: list[str]) -> list[s
     return [word for word in pool if word.startswith(last)]
 
 
+def keep_questions(lines: list[str]) -> list[str]:
+    """Keep `%claude … ?` a prompt: IPython would look up the last word's help instead."""
+    if lines and lines[0].startswith("%%"):
+        return lines
+    return [_QUESTION.sub(_as_call, line) for line in lines]
+
+
+def _as_call(match: re.Match[str]) -> str:
+    call = f"get_ipython().run_line_magic('claude', {match['prompt']!r})"
+    return f"{match['indent']}{call}{match['end']}"
+
+
 def _completer(_: object, event: Any) -> list[str]:
     from .commands import COMMANDS
 
@@ -107,6 +130,7 @@ def register(ipython: Any) -> None:
         unregister(ipython)
     _loaded = ClaudeMagics(ipython)
     ipython.register_magics(_loaded)
+    ipython.input_transformers_cleanup.append(keep_questions)
     for key in ("%claude", "%%claude", "%claude_session", "claude_session"):
         ipython.set_hook("complete_command", _completer, str_key=key)
 
@@ -115,6 +139,8 @@ def unregister(ipython: Any) -> None:
     """Close everything and forget the magics."""
     global _loaded
     magics, _loaded = _loaded, None
+    if keep_questions in ipython.input_transformers_cleanup:
+        ipython.input_transformers_cleanup.remove(keep_questions)
     for kind in ("line", "cell"):
         for name in ("claude", "claude_session"):
             ipython.magics_manager.magics[kind].pop(name, None)

@@ -11,7 +11,7 @@ from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.text import Text
 
-from .display import footer, one_line, result_text, todo_lines, tool_summary
+from .display import TODO_TOOLS, footer, one_line, result_text, todo_lines, tool_summary
 from .fold import text_of, with_text
 from .messages import (
     Approval,
@@ -38,32 +38,38 @@ def approval_text(approval: Approval) -> str:
 
 
 class Printer:
-    """Prints a session's events to the terminal. Called on the loop thread."""
+    """Prints one turn's events to the terminal. Called on the loop thread."""
 
-    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+    def __init__(
+        self, turn_id: str, *, quiet: bool = False, console: Console | None = None
+    ) -> None:
+        self._turn_id = turn_id
         self._console = console or Console(quiet=quiet)
         self._growing: dict[int, tuple[ContentBlock, list[str]]] = {}
         self._live: Live | None = None
+        self._silent: set[str] = set()
 
     def heard(self, events: Sequence[Event]) -> None:
         """Print what happened."""
         for event in events:
             if isinstance(event, BlockOpened):
-                block = event.live.block
-                self._growing[event.live.k] = (block, [text_of(block) or ""])
+                if event.live.turn_id == self._turn_id:
+                    block = event.live.block
+                    self._growing[event.live.k] = (block, [text_of(block) or ""])
             elif isinstance(event, Delta):
                 self._grow(event)
             elif isinstance(event, BlockClosed):
                 self._close(event)
             elif isinstance(event, MessageSaved):
-                if event.message.type != "user":
-                    for block in event.message.content:
+                message = event.message
+                if message.turn_id == self._turn_id and message.type != "user":
+                    for block in message.content:
                         self._print(block)
             elif isinstance(event, TodosReplaced):
                 self._above(Text("\n".join(todo_lines(event.todos)), style="cyan"))
 
     def _grow(self, event: Delta) -> None:
-        block, parts = self._growing[event.k]
+        block, parts = self._growing.get(event.k, (None, []))
         parts.append(event.s)
         if not isinstance(block, TextBlock):
             return
@@ -75,6 +81,8 @@ class Printer:
         self._live.update(Text("\n".join(tail)))
 
     def _close(self, event: BlockClosed) -> None:
+        if event.k not in self._growing:
+            return
         block, parts = self._growing.pop(event.k)
         self.pause()
         if not event.drop:
@@ -99,8 +107,11 @@ class Printer:
         elif isinstance(block, ThinkingBlock) and block.thinking.strip():
             self._above(Text(f"✻ {one_line(block.thinking)}", style="dim italic"))
         elif isinstance(block, ToolUseBlock):
+            if block.name in TODO_TOOLS:
+                self._silent.add(block.id)  # the list itself is shown
+                return
             self._above(Text(f"● {tool_summary(block.name, block.input)}", style="bold"))
-        elif isinstance(block, ToolResultBlock):
+        elif isinstance(block, ToolResultBlock) and block.tool_use_id not in self._silent:
             self._above(_result(block))
         elif isinstance(block, NoticeBlock) and block.level != "error":
             self._above(Text(f"! {block.what} {block.why} {block.fix}".rstrip(), style="yellow"))
