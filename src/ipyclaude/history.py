@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .engine.todos import TodoFold
 from .exceptions import HistoryError
 from .history_fold import Fold, State, time_of
-from .history_todos import Todos
-from .messages import Message, SessionInfo, ToolResultBlock, ToolUseBlock, Value
+from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBlock, Value
 from .store import _imports
 from .store._chunks import Key, Line
 from .store._imports import Mark
@@ -203,8 +203,11 @@ class _Import:
         self._store, self._transcripts = store, transcripts
         self._history, self._report, self._tell = file, report, tell
         self._main = self._open(file.path, "")
-        self._fold = Fold(file.session_id, State.load(self._main.mark.state))
-        self._todos = Todos()
+        state = State.load(self._main.mark.state)
+        if state.created is None:
+            state.created = _first_time(file.path)
+        self._fold = Fold(file.session_id, state)
+        self._todos = TodoFold()
         self._changed_todos = False
         self._subagents: dict[str, _File] = {}
         self._touched: list[_File] = []
@@ -240,8 +243,6 @@ class _Import:
     def _ready(self) -> bool:
         """Tell whether there is something to do; prepare the state for it."""
         state, known = self._fold.state, bool(self._main.mark.session_id)
-        if state.created is None:
-            state.created = _first_time(self._history.path)
         session_id = self._fold.session_id
         with self._store.database.reading() as db:
             deleted = _imports.was_deleted(db, session_id)
@@ -265,16 +266,11 @@ class _Import:
         return self._history.path.stat().st_size < self._main.mark.offset
 
     def _remember_todos(self) -> None:
-        """Read the to-dos as they stood from what is stored: only the whole tells them."""
-        before, messages = None, list[Message]()
-        more = True
-        while more:
-            page = self._store.messages(self._fold.session_id, before=before, limit=1000)
-            messages = [*page.messages, *messages]
-            more = page.more
-            before = messages[0].client_id if messages else None
-        for message in messages:
-            self._todos.message(message)
+        """Take up the to-dos as they stand; calls of the last turn may still get a result."""
+        session_id, turn = self._fold.session_id, self._fold.state.turn.id
+        self._todos = TodoFold(self._store.todos(session_id).todos)
+        for message in self._store.messages(session_id, turn_id=turn, limit=10_000).messages:
+            self._fold_todos(message)
 
     def _find_subagents(self) -> None:
         root = self._history.path.with_suffix("")
@@ -346,8 +342,17 @@ class _Import:
 
     def _add(self, message: Message) -> None:
         self._messages.append(message)
-        if self._todos.message(message):
+        if self._fold_todos(message):
             self._changed_todos = True
+
+    def _fold_todos(self, message: Message) -> bool:
+        changed = False
+        for block in message.content:
+            if isinstance(block, ToolUseBlock):
+                changed |= self._todos.use(block, message.parent_tool_use_id)
+            elif isinstance(block, ToolResultBlock):
+                changed |= self._todos.result(block)
+        return changed
 
     def _note(self, file: _File) -> None:
         if not any(file is other for other in self._touched):
@@ -372,7 +377,8 @@ class _Import:
         session_id = self._fold.session_id
         values: list[Value] = [self._info(), *self._messages]
         if self._changed_todos:
-            values.append(self._todos.list(session_id))
+            todos = self._todos.todos
+            values.append(TodoList(client_id=session_id, session_id=session_id, todos=todos))
         with self._store.batch() as batch:
             batch.put(values)
             for file in self._touched:

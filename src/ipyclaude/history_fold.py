@@ -118,11 +118,8 @@ class Fold:
     def __init__(self, claude_id: str, state: State) -> None:
         self.claude_id = claude_id
         self.state = state
-
-    @property
-    def session_id(self) -> str:
-        """Our id: of the CLI's id and the session's first time."""
-        return stable_id(self.state.created or 0, "session", self.claude_id)
+        #: Our id: of the CLI's id and the session's first time.
+        self.session_id = stable_id(state.created or 0, "session", claude_id)
 
     def entry(self, entry: Entry, where: str, parent: str | None = None) -> list[Message]:
         """Read one entry. `where` (file and line) names those without a uuid."""

@@ -13,6 +13,7 @@ which means the same as if it had been enqueued bit by bit.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +56,14 @@ def enqueue(
 ) -> None:
     """Announce that something changed or was deleted."""
     db.execute(_PUT, (kind, client_id, session_id, op, rev, now_ms()))
+
+
+def enqueue_many(db: sqlite3.Connection, kind: Kind, rows: Sequence[tuple[object, ...]]) -> None:
+    """Announce many changes: each row is (client id, session id, rev)."""
+    now = now_ms()
+    db.executemany(
+        _PUT, [(kind, client, session, "put", rev, now) for client, session, rev in rows]
+    )
 
 
 def enqueue_all(db: sqlite3.Connection, session_id: str, rev: int) -> None:

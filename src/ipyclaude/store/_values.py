@@ -18,6 +18,9 @@ KEPT = ("message_count", "cost_usd", "holder", "holder_expires_at")
 
 # A replicated order comes before every local position, which has no upper end of its own.
 _UNPLACED = 1 << 62
+# Models are opened one by one as the encoder meets them: `model_dump` would copy everything,
+# and gives up at a depth that tool inputs do reach.
+_ENCODER = json.JSONEncoder(default=dict, separators=(",", ":"))
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -29,9 +32,7 @@ def safe(text: str) -> str:
 def dump(value: Value) -> str:
     """Write a value as ASCII JSON: lone surrogates, NUL, NaN and int64 come back equal."""
     try:
-        # Models are opened one by one as the encoder meets them: `model_dump` would copy
-        # everything, and gives up at a depth that tool inputs do reach.
-        return json.dumps(dict(value), default=dict, separators=(",", ":"))
+        return _ENCODER.encode(dict(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(
             f"A {type(value).__name__} can't be stored; nothing was changed.",

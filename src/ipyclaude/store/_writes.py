@@ -64,14 +64,19 @@ class Batch:
 
     def put(self, values: Iterable[Value]) -> None:
         """Write values, sessions first, so that the rest finds theirs."""
-        ordered = sorted(values, key=lambda value: not isinstance(value, SessionInfo))
-        for value in ordered:
-            self._put(value)
+        rest = list[Value]()
+        for value in values:
+            if isinstance(value, SessionInfo):
+                self._session(value)
+            else:
+                rest.append(value)
+        new = self._new_messages([v for v in rest if isinstance(v, Message)])
+        for value in rest:
+            if id(value) not in new:
+                self._put(value)
 
     def _put(self, value: Value) -> None:
-        if isinstance(value, SessionInfo):
-            self._session(value)
-        elif isinstance(value, Message):
+        if isinstance(value, Message):
             self._message(value)
         elif isinstance(value, TodoList):
             self._todos(value)
@@ -79,7 +84,7 @@ class Batch:
             self._tail(value)
         elif isinstance(value, Approval):
             self._approval(value)
-        else:
+        elif isinstance(value, Rule):
             self._rule(value)
 
     def _next(self, value: Value) -> int:
@@ -135,32 +140,72 @@ class Batch:
 
     def _message(self, message: Message) -> None:
         local = self._is_local(message.session_id)
-        data, rev = dump(message), self._next(message)
+        rev = self._next(message)
         old = self.db.execute(
             "SELECT pos, data, cost_usd FROM messages WHERE client_id = ?", (message.client_id,)
         ).fetchone()
         pos = int(old[0]) if old else self._new_position()
-        result = result_of(message)
-        row = (
-            message.client_id, message.session_id, rev, order(message, pos),
-            safe(message.turn_id), message.type, message.timestamp, message.prompt_hash,
-            result.outcome if result else None, cost_of(message),
-            result.input_tokens if result else 0, result.output_tokens if result else 0, data, pos,
-        )  # fmt: skip
+        row = _message_row(message, rev, pos)
         self.db.execute(_UPDATE_MESSAGE if old else _INSERT_MESSAGE, row)
         if old:
             index(self.db, pos, load(Message, old[1]), remove=True)
         index(self.db, pos, message)
         cost = cost_of(message) - (old[2] if old else 0)
         if cost or not old:
-            self.db.execute(
-                "UPDATE sessions SET message_count = message_count + ?, cost_usd = cost_usd + ?"
-                " WHERE client_id = ?",
-                (0 if old else 1, cost, message.session_id),
-            )
+            self.db.execute(_COUNT, (0 if old else 1, cost, message.session_id))
         self.db.execute("DELETE FROM tails WHERE message_id = ?", (message.client_id,))
         if not local:
             _outbox.enqueue(self.db, "message", message.client_id, message.session_id, rev)
+
+    def _new_messages(self, messages: list[Message]) -> set[int]:
+        """Write many messages at once, an import's; return which (those that weren't here)."""
+        if len(messages) < _MANY:
+            return set()
+        known = self._known([m.client_id for m in messages])
+        new = list[Message]()
+        for message in messages:
+            if message.client_id not in known:
+                known.add(message.client_id)
+                new.append(message)
+        first = self._new_position()
+        rows, texts = list[tuple[object, ...]](), list[tuple[int, str]]()
+        for pos, message in enumerate(new, first):
+            self._is_local(message.session_id)
+            rows.append(_message_row(message, self._next(message), pos))
+            text = indexed_text(message)
+            if text:
+                texts.append((pos, text))
+        self.db.executemany(_INSERT_MESSAGE, rows)
+        self.db.executemany("INSERT INTO messages_fts (rowid, text) VALUES (?, ?)", texts)
+        self._count_many(new)
+        if self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
+            ids = [(m.client_id,) for m in new]
+            self.db.executemany("DELETE FROM tails WHERE message_id = ?", ids)
+        _outbox.enqueue_many(
+            self.db, "message", [row[:3] for row in rows if not self._is_local(str(row[1]))]
+        )
+        return {id(message) for message in new}
+
+    def _known(self, ids: list[str]) -> set[str]:
+        found: set[str] = set()
+        for start in range(0, len(ids), 500):
+            part = ids[start : start + 500]
+            marks = ",".join("?" * len(part))
+            rows = self.db.execute(
+                f"SELECT client_id FROM messages WHERE client_id IN ({marks})",  # noqa: S608 - only marks
+                part,
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def _count_many(self, new: list[Message]) -> None:
+        sums: dict[str, tuple[int, float]] = {}
+        for message in new:
+            count, cost = sums.get(message.session_id, (0, 0.0))
+            sums[message.session_id] = (count + 1, cost + cost_of(message))
+        self.db.executemany(
+            _COUNT, [(count, cost, session_id) for session_id, (count, cost) in sums.items()]
+        )
 
     def _new_position(self) -> int:
         row = self.db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'messages'").fetchone()
@@ -283,6 +328,14 @@ class Batch:
             _outbox.enqueue(self.db, "session", session_id, session_id, self.rev, "delete")
 
 
+# From this many messages on, one statement for all is faster than one for each.
+_MANY = 20
+
+_COUNT = (
+    "UPDATE sessions SET message_count = message_count + ?, cost_usd = cost_usd + ?"
+    " WHERE client_id = ?"
+)
+
 _INSERT_MESSAGE = """
 INSERT INTO messages (client_id, session_id, rev, ord, turn_id, type, timestamp, prompt_hash,
     outcome, cost_usd, input_tokens, output_tokens, data, pos)
@@ -308,6 +361,16 @@ ON CONFLICT (client_id) DO UPDATE SET rev = excluded.rev, name = excluded.name,
     message_count = excluded.message_count, cost_usd = excluded.cost_usd,
     holder = excluded.holder, holder_expires_at = excluded.holder_expires_at, data = excluded.data
 """
+
+
+def _message_row(message: Message, rev: int, pos: int) -> tuple[object, ...]:
+    result = result_of(message)
+    return (
+        message.client_id, message.session_id, rev, order(message, pos), safe(message.turn_id),
+        message.type, message.timestamp, message.prompt_hash, result.outcome if result else None,
+        cost_of(message), result.input_tokens if result else 0,
+        result.output_tokens if result else 0, dump(message), pos,
+    )  # fmt: skip
 
 
 def write_session(db: sqlite3.Connection, info: SessionInfo, rev: int) -> None:
