@@ -64,6 +64,7 @@ from .store import Store
 _log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 0.25  # S1: what a kill may cost of a streaming answer
+STOP_SECONDS = 5.0  # how long a stopped turn may take to end by itself
 _TITLE_CHARS = 80
 
 EngineFactory = Callable[["Session"], Engine]
@@ -143,6 +144,7 @@ class Session:
         self._question: Question | None = None
         self._messages: list[Message] = []
         self._stopping = False
+        self._idle = asyncio.Event()
         self._writing = False
 
     # -- who listens ------------------------------------------------------------------
@@ -209,6 +211,8 @@ class Session:
         """
         self.check_free()
         self._question = question
+        self._stopping = False
+        self._idle.clear()
         try:
             self.info = self._lease.take(self.info)
             self.recover()
@@ -221,6 +225,7 @@ class Session:
         finally:
             self._question = None
             self._live = None
+            self._idle.set()
 
     def check_free(self) -> None:
         """Raise `SessionBusy` while a turn of this kernel runs."""
@@ -241,7 +246,6 @@ class Session:
 
     async def _run(self, question: Question) -> Answer:
         turn_id = question.turn_id
-        self._stopping = False
         self._live = LiveBlocks(self.info.client_id, turn_id)
         self._begin(question, turn_id)
         error: IpyClaudeError | None = None
@@ -268,8 +272,12 @@ class Session:
     async def _events(self, question: Question) -> AsyncIterator[EngineEvent]:
         engine = self._engine
         if engine is None:
-            engine = self._engine = self._make_engine(self)
+            # In a thread: the first engine imports the SDK, and views must not wait for that.
+            engine = self._engine = await asyncio.to_thread(self._make_engine, self)
         await engine.configure(replace(self.options, **question.changes))
+        if self._stopping:
+            yield TurnEnded(ResultBlock(outcome="stopped"))
+            return
         async for event in engine.ask(question.content):
             yield event
 
@@ -437,11 +445,18 @@ class Session:
 
     async def stop(self) -> None:
         """Stop the running turn; what was received stays."""
-        if self._question is None or self._engine is None:
+        if self._question is None:
             return
         self._stopping = True
         self._permissions.cancel(self.info.client_id)
-        await self._engine.interrupt()
+        engine = self._engine
+        if engine is None:
+            return
+        await engine.interrupt()
+        try:
+            await asyncio.wait_for(self._idle.wait(), STOP_SECONDS)
+        except asyncio.TimeoutError:
+            await engine.close()  # it doesn't react: the process goes, the session stays
 
     def rename(self, name: str) -> None:
         """Give the session another name."""

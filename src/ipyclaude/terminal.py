@@ -69,7 +69,7 @@ class Printer:
                 self._above(Text("\n".join(todo_lines(event.todos)), style="cyan"))
 
     def _grow(self, event: Delta) -> None:
-        block, parts = self._growing.get(event.k, (None, []))
+        block, parts = self._growing.get(event.k, (None, list[str]()))
         parts.append(event.s)
         if not isinstance(block, TextBlock):
             return

@@ -107,8 +107,12 @@ class ClaudeEngine:
     async def interrupt(self) -> None:
         """Stop the running turn."""
         self._interrupted.set()
-        if self._busy and self._client is not None:
+        if not self._busy or self._client is None or self._lines is None:
+            return  # not yet connected: the turn looks at the flag before it asks
+        try:
             await self._client.interrupt()
+        except Exception:  # noqa: BLE001 - the SDK raises bare Exception on control errors
+            await self.close()  # it cannot be told: end the process instead
 
     async def close(self) -> None:
         """End the process and wait for it; the next `ask` starts another."""

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from ..messages import (
     ContentBlock,
+    ServerToolResultBlock,
     TextBlock,
     ThinkingBlock,
     Todo,
@@ -58,6 +59,7 @@ class EventMapper:
         self._fold = TodoFold(todos)
         self._keys: dict[str | None, str] = {}
         self._begun: dict[str, dict[int, str]] = {}
+        self._grown: set[tuple[str, int]] = set()
         #: What the API said of the last failure, in the assistant message that stands for it.
         self.api_error: str | None = None
 
@@ -65,6 +67,7 @@ class EventMapper:
         """Forget what an earlier turn left unfinished."""
         self._keys.clear()
         self._begun.clear()
+        self._grown.clear()
         self.api_error = None
 
     def events(self, raw: Raw) -> Iterator[EngineEvent]:
@@ -98,11 +101,16 @@ class EventMapper:
             delta = _part(event, "delta")
             text = delta.get(_DELTA_TEXT.get(str(delta.get("type")), ""))
             if isinstance(text, str) and text:
+                self._grown.add((key, index))
                 yield BlockDelta(key, index, text, parent)
+        elif kind == "content_block_stop" and (key, index) not in self._grown:
+            # An empty text never comes as a whole block: its index must match nothing later.
+            if self._begun.get(key, {}).get(index) in ("text", "thinking"):
+                del self._begun[key][index]
 
     def _assistant(self, raw: Raw) -> Iterator[EngineEvent]:
         message = _part(raw, "message")
-        blocks = tuple(parse_block(block) for block in message.get("content") or ())
+        blocks = tuple(_block(block) for block in message.get("content") or ())
         if (
             raw.get("error")
             or raw.get("isApiErrorMessage")
@@ -138,7 +146,7 @@ class EventMapper:
     def _user(self, raw: Raw) -> Iterator[EngineEvent]:
         content: Any = _part(raw, "message").get("content")
         items = cast("list[Any]", content) if isinstance(content, list) else []
-        blocks = [parse_block(item) for item in items]
+        blocks = [_block(item) for item in items]
         kept = tuple(block for block in blocks if not isinstance(block, TextBlock))
         if not kept:
             return  # the prompt itself, or the CLI's note that it was interrupted
@@ -188,7 +196,20 @@ def _opening(raw: Raw) -> ContentBlock:
         return TextBlock(text=str(raw.get("text", "")))
     if kind == "thinking":
         return ThinkingBlock(thinking=str(raw.get("thinking", "")))
-    return parse_block(raw)
+    return _block(raw)
+
+
+def _block(raw: object) -> ContentBlock:
+    """Read a block; each server tool's result has a type of its own in the API."""
+    block = parse_block(raw)
+    if isinstance(block, UnknownBlock) and isinstance(block.raw, dict):
+        known: Raw = dict(block.raw)  # pyright: ignore[reportUnknownArgumentType]
+        kind, use = str(known.get("type", "")), known.get("tool_use_id")
+        if kind.endswith("_tool_result") and isinstance(use, str):
+            return ServerToolResultBlock.model_validate(
+                {**known, "type": "server_tool_result", "api_type": kind}
+            )
+    return block
 
 
 def _unknown(raw: Raw) -> MessageDone:

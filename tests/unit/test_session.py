@@ -1,0 +1,345 @@
+"""A turn is stored before it is told, survives what goes wrong, and has one writer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from ipyclaude.engine import (
+    BlockDelta,
+    BlockStarted,
+    EngineOptions,
+    Notice,
+    TodosChanged,
+    ToolRequest,
+)
+from ipyclaude.exceptions import Overloaded, SessionBusy
+from ipyclaude.leases import alive
+from ipyclaude.messages import (
+    Approval,
+    NoticeBlock,
+    Phase,
+    ResultBlock,
+    SessionInfo,
+    StreamTail,
+    TextBlock,
+    Todo,
+    now_ms,
+)
+from ipyclaude.permissions import Permissions
+from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, Event, MessageSaved, TurnChanged
+from ipyclaude.session import Answer, Question, Session
+from ipyclaude.testing.engines import ScriptedEngine, Step, say
+from ipyclaude.testing.stores import MemoryStore
+
+SID = "s" * 36
+
+
+class Bench:
+    """A session on a scripted engine, with what it told its views."""
+
+    def __init__(self, *turns: Sequence[Step], store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore()
+        if self.store.session(SID) is None:
+            self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
+        info = self.store.session(SID)
+        assert info is not None
+        self.permissions = Permissions(self.store)
+        self.engine = ScriptedEngine(*turns)
+        self.events: list[Event] = []
+        self.session = Session(
+            info,
+            store=self.store,
+            permissions=self.permissions,
+            make_engine=self._make,
+            options=EngineOptions(cwd=".", session_id="c"),
+            holder="1@here/x",
+        )
+        self.session.subscribe(self.events.extend)
+
+    def _make(self, session: Session) -> ScriptedEngine:
+        self.engine._ask = session.decide  # pyright: ignore[reportPrivateUsage]
+        return self.engine
+
+    def messages(self) -> list[tuple[str, str]]:
+        page = self.store.messages(SID)
+        return [(m.type, m.text) for m in page.messages]
+
+
+def question(text: str = "hi", **more: object) -> Question:
+    return Question(content=(TextBlock(text=text),), **more)  # pyright: ignore[reportArgumentType]
+
+
+def run(work: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def bounded() -> Answer:
+        return await asyncio.wait_for(work(), 10)
+
+    return asyncio.run(bounded())
+
+
+def test_an_answer_streams_and_is_kept() -> None:
+    """Opened, grown and closed in order; prompt, answer and result are in the store."""
+
+    async def work() -> Answer:
+        bench = Bench(say("Hello there"))
+        answer = await bench.session.ask(question())
+        kinds = [type(e) for e in bench.events if not isinstance(e, TurnChanged)]
+        assert kinds.index(BlockOpened) < kinds.index(Delta) < kinds.index(BlockClosed)
+        assert "".join(e.s for e in bench.events if isinstance(e, Delta)) == "Hello there"
+        assert bench.messages() == [("user", "hi"), ("assistant", "Hello there"), ("result", "")]
+        return answer
+
+    answer = run(work)
+    assert answer.text == "Hello there"
+    assert answer.turn.status == "done"
+
+
+def test_a_message_is_on_disk_before_it_is_told_as_whole() -> None:
+    """When a view hears that a block is closed, the store already has its message (S1)."""
+
+    async def work() -> Answer:
+        bench = Bench(say("Hello"))
+        missing: list[str] = []
+        opened: dict[int, str] = {}
+
+        def check(events: Sequence[Event]) -> None:
+            known = {m.client_id for m in bench.store.messages(SID).messages}
+            for event in events:
+                if isinstance(event, BlockOpened):
+                    opened[event.live.k] = event.live.id
+                if isinstance(event, BlockClosed) and opened[event.k] not in known:
+                    missing.append(opened[event.k])
+                if isinstance(event, MessageSaved) and event.message.client_id not in known:
+                    missing.append(event.message.client_id)
+
+        bench.session.subscribe(check)
+        answer = await bench.session.ask(question())
+        assert opened
+        assert missing == []
+        return answer
+
+    run(work)
+
+
+def test_a_growing_answer_is_checkpointed_in_pieces() -> None:
+    """What has grown is on disk within the quarter second, piece by piece, gone once it lands."""
+
+    async def work() -> Answer:
+        go = asyncio.Event()
+        bench = Bench([*say("Hello there")[:3], go, *say("Hello there")[3:]])
+        asked = asyncio.ensure_future(bench.session.ask(question()))
+        saved: asyncio.Queue[StreamTail] = asyncio.Queue()
+        bench.store.subscribe(
+            lambda values: (
+                [saved.put_nowait(v) for v in values if isinstance(v, StreamTail)] and None
+            )
+        )
+        piece = await asyncio.wait_for(saved.get(), 5)
+        assert isinstance(piece.block, TextBlock)
+        assert "Hello there".startswith(piece.block.text)
+        go.set()
+        answer = await asked
+        assert bench.store.tails(SID) == []
+        return answer
+
+    run(work)
+
+
+def test_what_was_received_of_a_broken_answer_stays() -> None:
+    """An error keeps the text so far, says what happened, and the next turn works (S14)."""
+
+    async def work() -> Answer:
+        bench = Bench([*say("Half an answer")[:2], Overloaded("The API is overloaded.")], say("ok"))
+        answer = await bench.session.ask(question())
+        assert isinstance(answer.error, Overloaded)
+        assert answer.turn.status == "failed"
+        texts = [text for kind, text in bench.messages() if kind == "assistant"]
+        assert texts == ["Half "]
+        assert bench.session.info.phase == Phase(
+            type="error", error_message="The API is overloaded."
+        )
+        notices = [
+            b.what
+            for m in bench.store.messages(SID).messages
+            for b in m.content
+            if isinstance(b, NoticeBlock)
+        ]
+        assert notices == ["The API is overloaded."]
+        return await bench.session.ask(question("again"))
+
+    assert run(work).text == "ok"
+
+
+def test_stopping_keeps_what_was_received() -> None:
+    """A stopped turn ends as stopped; its text stays, and the session is free."""
+
+    async def work() -> Answer:
+        bench = Bench([*say("Long story")[:2], asyncio.Event()], say("ok"))
+        asked = asyncio.ensure_future(bench.session.ask(question()))
+        grown = asyncio.Event()
+        bench.session.subscribe(
+            lambda events: grown.set() if any(isinstance(e, Delta) for e in events) else None
+        )
+        await grown.wait()
+        await bench.session.stop()
+        answer = await asked
+        assert answer.turn.status == "stopped"
+        assert ("assistant", "Long") in bench.messages()
+        return await bench.session.ask(question("again"))
+
+    assert run(work).turn.status == "done"
+
+
+def test_a_retried_answer_replaces_its_broken_start() -> None:
+    """When the CLI asks the API anew, the broken start goes and is not kept twice (S2)."""
+
+    async def work() -> Answer:
+        broken: list[Step] = [
+            BlockStarted("m1", 0, TextBlock()),
+            BlockDelta("m1", 0, "Hel"),
+        ]
+        bench = Bench([*broken, *say("Hello", key="m2")])
+        answer = await bench.session.ask(question())
+        assert [t for kind, t in bench.messages() if kind == "assistant"] == ["Hello"]
+        assert [e.drop for e in bench.events if isinstance(e, BlockClosed)] == [True, False]
+        return answer
+
+    run(work)
+
+
+def test_a_second_turn_waits_for_the_first() -> None:
+    """Asking while a turn runs is one clear refusal."""
+
+    async def work() -> Answer:
+        go = asyncio.Event()
+        bench = Bench([go, *say("one")])
+        first = asyncio.ensure_future(bench.session.ask(question()))
+        await asyncio.sleep(0)
+        with pytest.raises(SessionBusy, match="still working"):
+            await bench.session.ask(question("two"))
+        go.set()
+        return await first
+
+    run(work)
+
+
+def test_another_holder_is_named_and_waited_for() -> None:
+    """A session that another kernel works in is refused with who holds it (S4)."""
+
+    async def work() -> Answer:
+        bench = Bench(say("one"))
+        bench.store.lease(SID, "7@elsewhere/y", now_ms() + 60_000)
+        with pytest.raises(SessionBusy, match="7 on elsewhere"):
+            await bench.session.ask(question())
+        bench.store.lease(SID, "7@elsewhere/y", None)
+        return await bench.session.ask(question())
+
+    assert run(work).text == "one"
+
+
+def test_a_dead_process_of_this_host_is_not_waited_for() -> None:
+    """A killed kernel's lease does not hold for its whole time (S4)."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    info = SessionInfo(
+        name="x",
+        cwd=".",
+        holder=f"{ended.pid}@{socket.gethostname()}/x",
+        holder_expires_at=now_ms() + 60_000,
+    )
+    assert not alive(info)
+    assert alive(info.model_copy(update={"holder": "1@elsewhere/x"}))
+
+
+def test_what_a_dead_kernel_left_is_closed_before_the_next_turn() -> None:
+    """Pieces become a message, a notice says why, a result ends the turn; nothing twice (S1)."""
+
+    async def work() -> Answer:
+        store = MemoryStore()
+        bench = Bench(say("first"), say("second"), store=store)
+        await bench.session.ask(question())
+        turn = "t-dead"
+        store.put(
+            StreamTail(session_id=SID, turn_id=turn, message_id="m9", block=TextBlock(text="par")),
+            StreamTail(
+                session_id=SID, turn_id=turn, message_id="m9", start=3, block=TextBlock(text="tial")
+            ),
+        )
+        answer = await bench.session.ask(question("go on"))
+        kinds = [m for m in bench.messages() if m[0] in ("assistant", "system")]
+        assert kinds == [
+            ("assistant", "first"),
+            ("assistant", "partial"),
+            ("system", ""),
+            ("assistant", "second"),
+        ]
+        assert store.tails(SID) == []
+        outcomes = [
+            b.outcome
+            for m in store.messages(SID).messages
+            for b in m.content
+            if isinstance(b, ResultBlock)
+        ]
+        assert outcomes == ["done", "failed", "done"]
+        return answer
+
+    run(work)
+
+
+def test_todos_and_notices_are_stored_and_told() -> None:
+    """The list and the notices of a turn reach the store."""
+
+    async def work() -> Answer:
+        todos = (Todo(key="1", content="look", status="in_progress"),)
+        bench = Bench([TodosChanged(todos), Notice("retry", "Trying again."), *say("done")])
+        answer = await bench.session.ask(question())
+        assert bench.store.todos(SID).todos == todos
+        assert ("system", "") in bench.messages()
+        return answer
+
+    run(work)
+
+
+def test_a_pending_approval_shows_as_waiting_and_an_answer_goes_on() -> None:
+    """While a tool waits, the session says so in the store; the answer lets it go on."""
+
+    async def work() -> Answer:
+        request = ToolRequest(tool_use_id="t1", name="Bash", input={"command": "ls"})
+        bench = Bench([request, *say("done")])
+        phases: list[str] = []
+
+        async def ask(approval: Approval) -> None:
+            info = bench.store.session(SID)
+            assert info is not None
+            phases.append(info.phase.type)
+            bench.permissions.answer(approval, allow=True)
+
+        answer = await bench.session.ask(question(ask=ask))
+        assert phases == ["waiting"]
+        assert bench.session.info.phase.type == "idle"
+        return answer
+
+    assert run(work).text == "done"
+
+
+def test_stopping_cancels_what_waits_for_an_answer() -> None:
+    """A stopped turn leaves no question open."""
+
+    async def work() -> Answer:
+        request = ToolRequest(tool_use_id="t1", name="Bash", input={"command": "ls"})
+        bench = Bench([request, *say("never")])
+
+        async def ask(approval: Approval) -> None:
+            asyncio.get_running_loop().create_task(bench.session.stop())
+
+        answer = await bench.session.ask(question(ask=ask))
+        assert answer.turn.status == "stopped"
+        assert bench.store.approvals(SID) == []
+        return answer
+
+    run(work)
