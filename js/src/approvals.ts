@@ -65,7 +65,8 @@ export class Approvals {
     const setBusy = (busy: boolean): void => {
       for (const each of actions.querySelectorAll("button")) each.disabled = busy;
     };
-    const title = approval.title || `Claude wants to use ${toolLabel(approval.tool_name)}`;
+    const label = toolLabel(approval.tool_name);
+    const title = approval.title || `Claude wants to use ${label}`;
     const el = h(
       "section",
       {
@@ -81,12 +82,8 @@ export class Approvals {
         {},
         icon("shield"),
         h("strong", { role: "alert" }, title),
-        h(
-          "span",
-          { class: "ipc-chip" },
-          icon(toolIcon(approval.tool_name)),
-          toolLabel(approval.tool_name),
-        ),
+        approval.title &&
+          h("span", { class: "ipc-chip" }, icon(toolIcon(approval.tool_name)), label),
       ),
       approval.description && h("p", { class: "ipc-muted" }, approval.description),
       inputElement(approval.tool_name, approval.input),

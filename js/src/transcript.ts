@@ -30,6 +30,8 @@ export class Transcript {
   private session: string | null | undefined;
   private following = true;
   private loading = false;
+  private lastTop = 0;
+  private readonly resized: ResizeObserver | null;
 
   constructor(private readonly page: Page) {
     this.olderButton = button("older", "Show older messages", () => void this.older());
@@ -43,6 +45,17 @@ export class Transcript {
       this.latest,
     );
     this.latest.hidden = true;
+    // What is drawn late (images, what was out of sight) and panels that open move the end.
+    this.resized =
+      typeof ResizeObserver === "undefined" || page.kind === "turn"
+        ? null
+        : new ResizeObserver(() => this.following && this.toEnd());
+    this.resized?.observe(this.el);
+    this.resized?.observe(this.log);
+  }
+
+  destroy(): void {
+    this.resized?.disconnect();
   }
 
   atEnd(): boolean {
@@ -128,7 +141,11 @@ export class Transcript {
 
   private scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.el;
-    this.following = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    // Only a reader scrolls up; that the end moved away is no wish to stay behind.
+    const up = scrollTop < this.lastTop - 1;
+    this.lastTop = scrollTop;
+    if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.following = true;
+    else if (up) this.following = false;
     this.latest.hidden = this.following;
     if (scrollTop < NEAR_START && !this.olderButton.hidden && !this.following) void this.older();
   }

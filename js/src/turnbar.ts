@@ -86,7 +86,7 @@ export class TurnBar {
     this.failure.clear();
     // A turn seen from its start is timed by this clock alone.
     const age = turn ? Date.now() - turn.started_at : 0;
-    this.seenAt = Date.now() - (age > 0 ? age : 0);
+    this.seenAt = Date.now() - Math.max(age, 0);
   }
 
   private tick(): void {

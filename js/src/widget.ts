@@ -2,7 +2,7 @@
  * The anywidget entry: `initialize` makes the model's page, `render` adds a view to it.
  *
  * The factory runs once per model, so that what it closes over is that model's.
- * README.md has the table of `data-ipc` hooks that tests may rely on.
+ * js/README.md has the table of `data-ipc` hooks that tests may rely on.
  */
 
 import { Page } from "./page";
