@@ -17,8 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from .engine.todos import TodoFold
-from .exceptions import HistoryError
-from .history_fold import Fold, State, time_of
+from .history_files import (
+    HistoryFile,
+    agent_name,
+    chosen,
+    find_history,
+    first_time,
+    lines,
+    metadata,
+)
+from .history_fold import Fold, State
 from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBlock, Value
 from .store import _imports
 from .store._chunks import Key, Line
@@ -26,23 +34,13 @@ from .store._imports import Mark
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
+__all__ = ["BadLine", "HistoryFile", "ImportReport", "Skipped", "find_history", "import_history"]
+
 #: `(done_bytes, total_bytes, path)`, after each batch.
 Progress = Callable[[int, int, Path], None]
 
 _BATCH_LINES = 500
 _BATCH_BYTES = 4 << 20
-_HEAD_LINES = 50
-
-
-@dataclass(frozen=True)
-class HistoryFile:
-    """One session of Claude Code on disk. `size` is in bytes, subagents included."""
-
-    path: Path
-    session_id: str
-    project_key: str
-    size: int
-    subagents: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,43 +70,6 @@ class ImportReport:
     skipped: list[Skipped] = field(default_factory=list[Skipped])
 
 
-def config_dir() -> Path:
-    """Return the folder where Claude Code keeps its files."""
-    chosen = os.environ.get("CLAUDE_CONFIG_DIR")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".claude"
-
-
-def find_history(config_dir_: Path | None = None) -> list[HistoryFile]:
-    """Return every session that Claude Code has on disk, oldest first.
-
-    Parameters
-    ----------
-    config_dir_
-        Where to look; `CLAUDE_CONFIG_DIR`, else `~/.claude`, where not given.
-
-    Raises
-    ------
-    HistoryError
-        If the folder is there but can't be read.
-    """
-    projects = (config_dir_ or config_dir()) / "projects"
-    if not projects.exists():
-        return []
-    try:
-        found = [describe(path) for path in projects.glob("*/*.jsonl") if path.is_file()]
-        return sorted(found, key=lambda file: (file.path.stat().st_mtime, file.path))
-    except OSError as error:
-        raise _unreadable(projects, error) from error
-
-
-def describe(path: Path) -> HistoryFile:
-    """Describe the session whose main file this is."""
-    folder = path.with_suffix("") / "subagents"
-    subagents = tuple(sorted(folder.rglob("*.jsonl"))) if folder.is_dir() else ()
-    size = sum(part.stat().st_size for part in (path, *subagents))
-    return HistoryFile(path, path.stem, path.parent.name, size, subagents)
-
-
 def import_history(
     store: SqliteStore,
     transcripts: TranscriptStore,
@@ -135,7 +96,7 @@ def import_history(
         If the store can't be written; what was stored so far is whole, and the next import
         goes on from there.
     """
-    files = find_history() if paths is None else _chosen(paths)
+    files = find_history() if paths is None else chosen(paths)
     total, done = sum(file.size for file in files), 0
     report = ImportReport()
     for file in files:
@@ -152,29 +113,6 @@ def import_history(
         done += file.size
         tell(file.size, file.path)
     return report
-
-
-def _chosen(paths: Sequence[str | os.PathLike[str]]) -> list[HistoryFile]:
-    found = list[HistoryFile]()
-    for given in paths:
-        path = Path(given).expanduser()
-        try:
-            if path.is_dir():
-                main = [p for p in sorted(path.rglob("*.jsonl")) if "subagents" not in p.parts]
-                found.extend(describe(p) for p in main)
-            else:
-                found.append(describe(path))
-        except OSError as error:
-            raise _unreadable(path, error) from error
-    return found
-
-
-def _unreadable(path: Path, error: OSError) -> HistoryError:
-    return HistoryError(
-        f"Claude Code's history at {path} can't be read.",
-        f"The system says: {error.strerror or error}.",
-        "Give the path of a session's .jsonl file, or of a folder that holds some.",
-    )
 
 
 @dataclass
@@ -205,7 +143,7 @@ class _Import:
         self._main = self._open(file.path, "")
         state = State.load(self._main.mark.state)
         if state.created is None:
-            state.created = _first_time(file.path)
+            state.created = first_time(file.path)
         self._fold = Fold(file.session_id, state)
         self._todos = TodoFold()
         self._changed_todos = False
@@ -277,9 +215,9 @@ class _Import:
         for path in self._history.subagents:
             subpath = path.relative_to(root).with_suffix("").as_posix()
             file = self._open(path, subpath)
-            meta = _metadata(path)
+            meta = metadata(path)
             file.parent = file.mark.state.get("parent") or meta.get("toolUseId")
-            self._subagents[file.parent or _agent_name(path)] = file
+            self._subagents[file.parent or agent_name(path)] = file
 
     def _take(self, file: _File) -> _File:
         name = next(name for name, other in self._subagents.items() if other is file)
@@ -291,7 +229,7 @@ class _Import:
         """Read what is new of a file; the subagents that it starts are read where they start."""
         before = file.mark.offset
         self._read_bytes += before
-        for raw in _lines(file):
+        for raw in lines(file.path, file.mark):
             self._line(file, raw)
             self._read_bytes += file.mark.offset - before
             before = file.mark.offset
@@ -360,7 +298,7 @@ class _Import:
 
     def _metadata_line(self, file: _File) -> None:
         """Add what the CLI keeps of a subagent beside its transcript, as a live mirror would."""
-        meta = _metadata(file.path)
+        meta = metadata(file.path)
         if meta and file.mark.state.get("meta") != meta:
             entry = {**meta, "type": "agent_metadata"}
             file.lines.append(Line(json.dumps(entry).encode()))
@@ -419,32 +357,6 @@ class _Import:
         )
 
 
-def _lines(file: _File) -> Iterator[bytes]:
-    """Yield new lines; `file.mark` stands behind each while it is looked at.
-
-    The last one, where it has no end and isn't whole, is left for the next time: the CLI may
-    be writing it.
-    """
-    with file.path.open("rb") as stream:
-        stream.seek(file.mark.offset)
-        for raw in stream:
-            if not raw.endswith(b"\n") and not _is_whole(raw):
-                return
-            file.mark.offset += len(raw)
-            file.mark.line += 1
-            text = raw.strip()
-            if text:
-                yield text
-
-
-def _is_whole(raw: bytes) -> bool:
-    try:
-        json.loads(raw)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def _starts(entry: dict[str, Any], messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
     """Yield what may name a subagent that this entry starts, and the tool call it belongs to."""
     blocks = [block for message in messages for block in message.content]
@@ -457,30 +369,3 @@ def _starts(entry: dict[str, Any], messages: Sequence[Message]) -> Iterator[tupl
     for block in blocks:
         if isinstance(block, ToolResultBlock) and isinstance(agent, str):
             yield agent, block.tool_use_id
-
-
-def _agent_name(path: Path) -> str:
-    return path.stem.removeprefix("agent-")
-
-
-def _metadata(path: Path) -> dict[str, Any]:
-    """Return what the CLI notes beside a subagent's transcript; empty where it's not readable."""
-    try:
-        raw = json.loads(path.with_suffix(".meta.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return raw if isinstance(raw, dict) else {}  # pyright: ignore[reportUnknownVariableType]
-
-
-def _first_time(path: Path) -> float | None:
-    """Return the first time that the file says, in epoch ms: it never changes again."""
-    with path.open("rb") as stream:
-        for _, raw in zip(range(_HEAD_LINES), stream, strict=False):
-            try:
-                entry = json.loads(raw)
-            except (ValueError, RecursionError):
-                continue
-            when = time_of(entry) if isinstance(entry, dict) else None  # pyright: ignore[reportUnknownArgumentType]
-            if when is not None:
-                return when
-    return None
