@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .exceptions import IpyClaudeError
 from .login import find_login
@@ -57,7 +57,7 @@ def find_notebooks() -> Path:
 @contextmanager
 def scripted(
     folder: Path, env: Mapping[str, str]
-) -> Generator[tuple[ScriptedModel, dict[str, str]]]:
+) -> Generator[tuple[ScriptedModel, dict[str, str]], None, None]:
     """Run the demo model; lend it, and an environment in which the CLI talks to it alone.
 
     `folder` takes the store and the CLI's own files, so that nothing of the demo mixes with
@@ -70,8 +70,7 @@ def scripted(
             model,
             {
                 **{key: value for key, value in env.items() if not _is_login(key)},
-                **model.env,
-                "CLAUDE_CONFIG_DIR": str(folder / "claude"),
+                **model.env_for(folder / "claude"),
                 "IPYCLAUDE_DATA_DIR": str(folder / "data"),
                 "IPYCLAUDE_DEMO": "1",
             },
@@ -138,7 +137,8 @@ def execute(path: Path, env: Mapping[str, str]) -> Any:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-    notebook: Any = nbformat.read(path, as_version=4)  # pyright: ignore[reportUnknownMemberType]
+    read = cast("Any", nbformat.read)  # pyright: ignore[reportUnknownMemberType]
+    notebook: Any = read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=CELL_LIMIT,
