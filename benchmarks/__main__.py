@@ -1,0 +1,40 @@
+"""Measure, print the table, and with --readme put it into the README.
+
+    scripts/bench [--readme] [load] [history] [kernel] [page]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from . import history, kernel, load, page
+from .table import Figure, table, write_readme
+
+PARTS: dict[str, Callable[[], list[Figure]]] = {
+    "load": load.measure,
+    "history": history.measure,
+    "kernel": kernel.measure,
+    "page": page.measure,
+}
+
+
+def main() -> int:
+    """Run the parts that are named, or all."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    parser.add_argument("--readme", action="store_true", help="put the table into the README")
+    chosen = parser.parse_args()
+    figures: list[Figure] = []
+    for name in chosen.parts or PARTS:
+        print(f"measuring {name} …", flush=True)
+        figures.extend(PARTS[name]())
+    text = table(figures)
+    print(text)
+    if chosen.readme:
+        write_readme(text)
+    return 0 if all(figure.held for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,89 @@
+"""A figure, and the table of them."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Ours against a peer; `limit` is the ratio that must not be passed (from below if `least`)."""
+
+    what: str
+    ours: float
+    peer: float
+    unit: str
+    limit: float
+    peer_name: str
+    least: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the peer's."""
+        return self.ours / self.peer
+
+    @property
+    def held(self) -> bool:
+        """Whether the ratio keeps its limit."""
+        return self.ratio >= self.limit if self.least else self.ratio <= self.limit
+
+    def row(self) -> str:
+        """Return the figure as a row of a Markdown table."""
+        sign = "≥" if self.least else "≤"
+        mark = "" if self.held else " ✗"
+        ours, peer = _shown(self.ours, self.unit), _shown(self.peer, self.unit)
+        return (
+            f"| {self.what} | {ours} | {peer} ({self.peer_name}) "
+            f"| {self.ratio:.2f}{mark} | {sign} {self.limit:g} |"
+        )
+
+
+def _shown(value: float, unit: str) -> str:
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def median(measure: Callable[[], float], runs: int) -> float:
+    """Return the median of several runs."""
+    return statistics.median(measure() for _ in range(runs))
+
+
+def paired(
+    ours: Callable[[], float], peer: Callable[[], float], runs: int
+) -> tuple[float, float]:
+    """Measure both by turns, so that the machine's moods meet both; return the medians."""
+    pairs = [(ours(), peer()) for _ in range(runs)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
+def machine() -> str:
+    """Describe the machine and the versions that matter."""
+    names = ("claude-agent-sdk", "jupyterlab", "ipykernel", "anywidget")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, {versions}; medians."
+    )
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the whole table as Markdown."""
+    rows = ["| | ipyclaude | peer | ratio | limit |", "|---|---|---|---|---|"]
+    return "\n".join([*rows, *(figure.row() for figure in figures), "", machine()])
+
+
+def write_readme(text: str) -> None:
+    """Put the table into the README, between its marks."""
+    before, _, rest = README.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{START}\n{text}\n{END}{after}")
