@@ -29,6 +29,7 @@ from ipyclaude.messages import (
     StreamTail,
     TextBlock,
     Todo,
+    Value,
     now_ms,
 )
 from ipyclaude.permissions import Permissions
@@ -134,11 +135,13 @@ def test_a_growing_answer_is_checkpointed_in_pieces() -> None:
         bench = Bench([*say("Hello there")[:3], go, *say("Hello there")[3:]])
         asked = asyncio.ensure_future(bench.session.ask(question()))
         saved: asyncio.Queue[StreamTail] = asyncio.Queue()
-        bench.store.subscribe(
-            lambda values: (
-                [saved.put_nowait(v) for v in values if isinstance(v, StreamTail)] and None
-            )
-        )
+
+        def keep(values: Sequence[Value]) -> None:
+            for value in values:
+                if isinstance(value, StreamTail):
+                    saved.put_nowait(value)
+
+        bench.store.subscribe(keep)
         piece = await asyncio.wait_for(saved.get(), 5)
         assert isinstance(piece.block, TextBlock)
         assert "Hello there".startswith(piece.block.text)

@@ -1,0 +1,273 @@
+"""A view sends numbered, coalesced messages, and answers each request exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ipyclaude.engine import EngineOptions
+from ipyclaude.messages import (
+    Approval,
+    Message,
+    SessionInfo,
+    TextBlock,
+    ToolUseBlock,
+    UnknownBlock,
+)
+from ipyclaude.permissions import Permissions
+from ipyclaude.protocol import (
+    BlockOpened,
+    Delta,
+    LiveBlock,
+    MessageSaved,
+    Status,
+    TurnChanged,
+    TurnState,
+)
+from ipyclaude.runtime import Runtime
+from ipyclaude.session import Session
+from ipyclaude.testing.engines import ScriptedEngine, say
+from ipyclaude.testing.stores import MemoryStore
+from ipyclaude.widget import Channel, ClaudeChat, TurnView, wire
+
+SID = "s" * 36
+
+
+@dataclass
+class FakeDesk:
+    """What `extension.App` gives the views, on a memory store."""
+
+    runtime: Runtime = field(default_factory=Runtime)
+    store: MemoryStore = field(default_factory=MemoryStore)
+
+    def __post_init__(self) -> None:
+        self.permissions = Permissions(self.store)
+        self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
+
+    def status(self, session: Session | None) -> Status:
+        return Status(server="here")
+
+    async def open(self, ref: str) -> Session:
+        info = self.store.session(ref)
+        assert info is not None
+        return Session(
+            info,
+            store=self.store,
+            permissions=self.permissions,
+            make_engine=lambda _: ScriptedEngine(say("Hello")),
+            options=EngineOptions(cwd=".", session_id="c"),
+            holder="1@here/x",
+        )
+
+    async def new(self, name: str = "") -> Session:
+        info = SessionInfo(name=name or "new", cwd=".")
+        self.store.put(info)
+        return await self.open(info.client_id)
+
+    def configure(self, session: Session, model: str | None, mode: str | None) -> None:
+        return None
+
+
+@pytest.fixture
+def desk() -> Iterator[FakeDesk]:
+    made = FakeDesk()
+    yield made
+    made.runtime.close()
+
+
+class Page:
+    """Catches what a view sends, and asks as a page does."""
+
+    def __init__(self, view: Any, desk: FakeDesk) -> None:
+        self.view, self.desk = view, desk
+        self.sent: list[dict[str, Any]] = []
+        view._channel._send = self.sent.append
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        self.desk.runtime.run(self.view._serve({"id": "r1", **request}), timeout=5)
+        replies = [m for m in self.sent if m["type"] == "reply"]
+        assert len(replies) == 1
+        self.sent.remove(replies[0])
+        return replies[0]
+
+
+def chat(desk: FakeDesk) -> Page:
+    session = desk.runtime.run(desk.open(SID))
+    return Page(ClaudeChat(desk, session), desk)
+
+
+def on_loop(desk: FakeDesk, work: Callable[[], Any]) -> Any:
+    async def call() -> Any:
+        return work()
+
+    return desk.runtime.run(call(), timeout=5)
+
+
+def test_deltas_of_one_block_are_joined_and_messages_numbered() -> None:
+    """Many pushes in one moment are one message; the next has the next number."""
+    sent: list[dict[str, Any]] = []
+
+    async def work() -> None:
+        channel = Channel(sent.append, asyncio.get_running_loop())
+        for part in ("a", "b", "c"):
+            channel.push([Delta(k=1, s=part)])
+        channel.push([Delta(k=2, s="x")])
+        channel.flush()
+        channel.push([Delta(k=1, s="d")])
+        channel.flush()
+
+    asyncio.run(work())
+    assert [m["n"] for m in sent] == [1, 2]
+    assert sent[0]["events"] == [{"type": "d", "k": 1, "s": "abc"}, {"type": "d", "k": 2, "s": "x"}]
+
+
+def test_the_first_push_goes_at_once_and_the_next_within_the_interval() -> None:
+    """The first word isn't held back; a stream costs at most 20 messages a second."""
+    sent: list[float] = []
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        got = asyncio.Event()
+
+        def send(_: dict[str, Any]) -> None:
+            sent.append(loop.time())
+            got.set()
+
+        channel = Channel(send, loop)
+        start = loop.time()
+        channel.push([Delta(k=1, s="a")])
+        await asyncio.wait_for(got.wait(), 5)
+        got.clear()
+        channel.push([Delta(k=1, s="b")])
+        await asyncio.wait_for(got.wait(), 5)
+        assert sent[0] - start < sent[1] - sent[0]
+        assert sent[1] - sent[0] >= 0.045
+
+    asyncio.run(work())
+
+
+def test_what_json_cannot_carry_still_reaches_the_page() -> None:
+    """Lone surrogates become the replacement character, NaN null; the store keeps the real ones."""
+    blocks = (TextBlock(text="a\ud800b 😀\x00"), UnknownBlock(raw={"x": [math.nan, "\udfff"]}))
+    sent = wire(Message(session_id="s", type="assistant", content=blocks))
+    assert sent["content"][0]["text"] == "a\ufffdb 😀\x00"
+    assert sent["content"][1]["raw"] == {"x": [None, "\ufffd"]}
+
+
+def test_a_request_that_nobody_understands_gets_one_error(desk: FakeDesk) -> None:
+    """Bad requests are refused in words, and the view lives on (S14)."""
+    page = chat(desk)
+    for bad in ({"type": "nope"}, {"type": "prompt"}, {"type": "decide", "allow": "x"}):
+        reply = page.ask(**bad)
+        assert "does not understand" in reply["error"]["what"]
+        assert reply["result"] is None
+    assert page.ask(type="hello")["error"] is None
+
+
+def test_hello_brings_a_window_of_the_session_not_the_whole(desk: FakeDesk) -> None:
+    """A long session sends its last messages; the older ones come when asked for."""
+    texts = [TextBlock(text=str(n)) for n in range(120)]
+    desk.store.put(*(Message(session_id=SID, type="assistant", content=(t,)) for t in texts))
+    page = chat(desk)
+    page.ask(type="hello")
+    (snapshot,) = page.sent
+    assert snapshot["type"] == "snapshot"
+    shown = [m["content"][0]["text"] for m in snapshot["messages"]]
+    assert shown == [str(n) for n in range(70, 120)]
+    assert snapshot["more"] is True
+    older = page.ask(type="older", before=snapshot["messages"][0]["client_id"], limit=100)
+    assert [m["content"][0]["text"] for m in older["result"]["messages"]] == [
+        str(n) for n in range(70)
+    ]
+    assert older["result"]["more"] is False
+
+
+def test_an_empty_prompt_is_refused_and_a_prompt_runs(desk: FakeDesk) -> None:
+    """The composer's prompt becomes a turn whose answer is stored."""
+    page = chat(desk)
+    assert "empty" in page.ask(type="prompt", text="  \n")["error"]["what"]
+    turn_id = page.ask(type="prompt", text="hi")["result"]["turn_id"]
+    session = page.view._session
+    desk.runtime.run(asyncio.wait_for(session._idle.wait(), 5))
+    texts = [m.text for m in desk.store.messages(SID, turn_id=turn_id).messages]
+    assert texts == ["hi", "Hello", ""]
+
+
+def test_an_approval_is_answered_through_the_view(desk: FakeDesk) -> None:
+    """A decision lands in the store, and the reply is the row as it stands."""
+    approval = Approval(
+        session_id=SID,
+        turn_id="t",
+        tool_use_id="u",
+        tool_name="Bash",
+        input={"command": "ls"},
+        pattern="Bash(ls:*)",
+    )
+    desk.store.put(approval)
+    page = chat(desk)
+    reply = page.ask(type="decide", approval_id=approval.client_id, allow=False, reason="no")
+    assert reply["result"]["status"] == "denied"
+    assert desk.store.approvals(SID) == []
+    gone = page.ask(type="decide", approval_id="nope", allow=True)
+    assert "gone" in gone["error"]["what"]
+
+
+def test_rules_are_listed_and_revoked_through_the_view(desk: FakeDesk) -> None:
+    """What is remembered can be seen and taken back (S12)."""
+    rule = desk.permissions.remember("Bash(ls:*)", session_id=None)
+    page = chat(desk)
+    assert [r["pattern"] for r in page.ask(type="rules")["result"]["rules"]] == ["Bash(ls:*)"]
+    assert page.ask(type="revoke", rule_id=rule.client_id)["result"]["rules"] == []
+    assert desk.store.rules(SID) == []
+
+
+def test_a_turn_view_shows_its_own_turn_only(desk: FakeDesk) -> None:
+    """Another turn of the same session doesn't leak into a cell's output."""
+    session = desk.runtime.run(desk.open(SID))
+    page = Page(TurnView(desk, session, "mine"), desk)
+    other = Message(session_id=SID, turn_id="other", type="assistant", content=())
+    mine = Message(session_id=SID, turn_id="mine", type="assistant", content=())
+
+    def live(k: int, turn_id: str) -> BlockOpened:
+        return BlockOpened(live=LiveBlock(k=k, id=str(k), turn_id=turn_id, block=TextBlock()))
+
+    def push() -> None:
+        page.view._heard(
+            [
+                MessageSaved(message=other),
+                live(1, "other"),
+                Delta(k=1, s="theirs"),
+                live(2, "mine"),
+                Delta(k=2, s="ours"),
+                MessageSaved(message=mine),
+                TurnChanged(turn=TurnState(turn_id="other", status="done", started_at=0)),
+            ]
+        )
+        page.view._channel.flush()
+
+    on_loop(desk, push)
+    (events,) = page.sent
+    assert [e["type"] for e in events["events"]] == ["open", "d", "message"]
+    assert events["events"][1]["s"] == "ours"
+
+
+def test_closing_a_view_ends_its_listening(desk: FakeDesk) -> None:
+    """A closed view hears nothing more, and sends nothing."""
+    page = chat(desk)
+    session = page.view._session
+    page.view.close()
+    on_loop(desk, lambda: session._emit(MessageSaved(message=Message(session_id=SID, type="user"))))
+    assert page.sent == []
+    assert session._listeners == []
+
+
+def test_a_tool_call_is_carried_whole() -> None:
+    """Input of any depth reaches the page as it is."""
+    block = ToolUseBlock(id="1", name="Edit", input={"a": {"b": [1, {"c": "d"}]}})
+    sent = wire(Message(session_id="s", type="assistant", content=(block,)))
+    assert sent["content"][0]["input"] == {"a": {"b": [1, {"c": "d"}]}}
