@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .exceptions import IpyClaudeError
-    from .extension import chat
     from .settings import IPyClaude
     from .widget import ClaudeChat
 
@@ -23,7 +22,6 @@ __all__ = [
     "IPyClaude",
     "IpyClaudeError",
     "__version__",
-    "chat",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
@@ -32,7 +30,6 @@ _HOMES = {
     "ClaudeChat": "widget",
     "IPyClaude": "settings",
     "IpyClaudeError": "exceptions",
-    "chat": "extension",
 }
 
 

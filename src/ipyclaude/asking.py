@@ -31,9 +31,9 @@ _WORKING = (
 _STORED = "Stored answer of {name!r}; --again asks anew."
 
 
-def prompt_hash(content: tuple[ContentBlock, ...], schema: object) -> str:
-    """Return the sha256 that names what was asked: all content, and the answer's schema."""
-    whole = [[block.model_dump(mode="python") for block in content], schema]
+def prompt_hash(content: tuple[ContentBlock, ...], shaped_by: object) -> str:
+    """Return the sha256 that names what was asked: all content, and what shapes the answer."""
+    whole = [[block.model_dump(mode="python") for block in content], shaped_by]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -68,7 +68,8 @@ class Asking:
         for rule in asked.allow:
             parse_rule(rule)
         session = app.session_for(asked.session)
-        digest = prompt_hash(content, schema)  # pyright: ignore[reportUnknownArgumentType]
+        shaped_by: list[object] = [schema, asked.model, asked.effort, asked.plan]
+        digest = prompt_hash(content, shaped_by)
         stored = None if asked.again else self._stored(session, digest)
         if stored is not None:
             self._show_stored(asked, session, stored)

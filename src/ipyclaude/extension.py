@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from .engine import Engine, EngineOptions
 from .engine.forking import fold_summary
-from .exceptions import IpyClaudeError, SessionError, SessionNotFound, UsageMistake
+from .exceptions import IpyClaudeError, SessionNotFound, UsageMistake
 from .host import Host
 from .leases import alive, make_holder
 from .messages import SessionInfo, Value
@@ -211,14 +211,19 @@ class App:
             changes["permission_mode"] = mode
         session.options = replace(session.options, **changes)
 
+    def session(self, ref: str | None) -> Session:
+        """Return a session by name or id, else the notebook's own."""
+        return self.attach(self.find(ref)) if ref else self.session_for(None)
+
+    def keep(self, view: ClaudeChat) -> None:
+        """Close this view when the extension is unloaded."""
+        self.views.append(view)
+
     def chat(self, ref: str | None = None) -> ClaudeChat:
         """Make a chat widget on a session: the named one, else the current one."""
         from .widget import ClaudeChat
 
-        session = self.attach(self.find(ref)) if ref else self.session_for(None)
-        view = ClaudeChat(self, session)
-        self.views.append(view)
-        return view
+        return ClaudeChat(ref, desk=self)
 
     def close(self) -> None:
         """End processes, views, the loop and the store; what is stored stays."""
@@ -237,22 +242,6 @@ class App:
 def make_transcripts(store: SqliteStore) -> TranscriptStore:
     """Build the transcript store; the SDK's summary fold is loaded when it is first needed."""
     return TranscriptStore(store, fold=fold_summary)
-
-
-def chat(session: str | None = None) -> ClaudeChat:
-    """Return a chat widget on a session: the named one, else the notebook's own.
-
-    Raises
-    ------
-    SessionError
-        The extension is not loaded, or there is no such session.
-    """
-    from .magics import loaded_app
-
-    app = loaded_app()
-    if app is None:
-        raise SessionError("ipyclaude is not loaded.", fix="Run %load_ext ipyclaude first.")
-    return app.chat(session)
 
 
 def describe(error: BaseException) -> str:

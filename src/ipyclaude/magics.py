@@ -37,7 +37,8 @@ class ClaudeMagics(Magics):
         self._asking: Asking | None = None
         self._commands: Commands | None = None
 
-    def _open(self) -> App:
+    def open(self) -> App:
+        """Return the app, started if need be."""
         if self.app is None:
             from .extension import App
 
@@ -56,7 +57,7 @@ class ClaudeMagics(Magics):
         if self._asking is None:
             from .asking import Asking
 
-            self._asking = Asking(self._open())
+            self._asking = Asking(self.open())
         self._asking.run(asked)
 
     @no_var_expand
@@ -66,7 +67,7 @@ class ClaudeMagics(Magics):
         if self._commands is None:
             from .commands import Commands
 
-            self._commands = Commands(self._open())
+            self._commands = Commands(self.open())
         self._commands.run(line)
 
     def close(self) -> None:
@@ -79,11 +80,6 @@ class ClaudeMagics(Magics):
 
 # The docstring is what `%%claude?` shows.
 ClaudeMagics.claude.__doc__ = f"Ask Claude.\n\n{help_text()}"
-
-
-def loaded_app() -> App | None:
-    """Return the app of the loaded extension, started if need be; None if not loaded."""
-    return _loaded._open() if _loaded is not None else None  # pyright: ignore[reportPrivateUsage]
 
 
 def complete(line: str, session_names: list[str], commands: list[str]) -> list[str]:

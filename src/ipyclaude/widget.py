@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import anywidget
 import traitlets
+from IPython.core.getipython import get_ipython
 from pydantic import BaseModel, ValidationError
 
 from . import protocol as p
@@ -50,6 +51,14 @@ class Desk(Protocol):
 
     def status(self, session: Session | None) -> p.Status:
         """The state line."""
+        ...
+
+    def keep(self, view: ClaudeChat) -> None:
+        """Close this view when the extension is unloaded."""
+        ...
+
+    def session(self, ref: str | None) -> Session:
+        """Return a session by name or id, else the notebook's own (any thread)."""
         ...
 
     async def open(self, ref: str) -> Session:
@@ -313,11 +322,25 @@ class TurnView(_View):
 class ClaudeChat(_View):
     """A chat with Claude: the session's messages, a composer, to-dos and the session list.
 
-    Made by `%claude_session chat` or `ipyclaude.chat()`.
+    Also made by `%claude_session chat`.
+
+    Parameters
+    ----------
+    session
+        Name or id of the session to show; the notebook's own where not given.
+    desk
+        What stands behind it; the loaded extension where not given.
+
+    Raises
+    ------
+    SessionNotFound
+        There is no such session, or the extension is not loaded.
     """
 
-    def __init__(self, desk: Desk, session: Session | None = None) -> None:
-        super().__init__(desk, session, kind="chat")
+    def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
+        chosen = desk or _loaded_desk()
+        super().__init__(chosen, chosen.session(session), kind="chat")
+        chosen.keep(self)
 
     async def _on_prompt(self, request: p.Prompt) -> dict[str, str]:
         session = self._session or await self._open_new("")
@@ -355,6 +378,14 @@ class ClaudeChat(_View):
         status = self._desk.status(session)
         self._channel.push([p.StatusChanged(status=status)])
         return wire(status)
+
+
+def _loaded_desk() -> Desk:
+    shell: Any = get_ipython()
+    magics = shell.magics_manager.registry.get("ClaudeMagics") if shell is not None else None
+    if magics is None:
+        raise SessionNotFound("ipyclaude is not loaded.", fix="Run %load_ext ipyclaude first.")
+    return magics.open()
 
 
 def _refusal(request_id: str, what: str, why: str = "", fix: str = "") -> p.Reply:

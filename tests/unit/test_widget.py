@@ -53,7 +53,10 @@ class FakeDesk:
         return Status(server="here")
 
     async def open(self, ref: str) -> Session:
-        info = self.store.session(ref)
+        return self.session(ref)
+
+    def session(self, ref: str | None) -> Session:
+        info = self.store.session(ref or SID)
         assert info is not None
         return Session(
             info,
@@ -68,6 +71,9 @@ class FakeDesk:
         info = SessionInfo(name=name or "new", cwd=".")
         self.store.put(info)
         return await self.open(info.client_id)
+
+    def keep(self, view: ClaudeChat) -> None:
+        return None
 
     def configure(self, session: Session, model: str | None, mode: str | None) -> None:
         return None
@@ -97,8 +103,7 @@ class Page:
 
 
 def chat(desk: FakeDesk) -> Page:
-    session = desk.runtime.run(desk.open(SID))
-    return Page(ClaudeChat(desk, session), desk)
+    return Page(ClaudeChat(SID, desk=desk), desk)
 
 
 def on_loop(desk: FakeDesk, work: Callable[[], Any]) -> Any:
