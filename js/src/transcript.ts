@@ -11,6 +11,8 @@ import type { Entry, State } from "./state";
 const NEAR_END = 40;
 /** So near to the start (px) older messages are asked for. */
 const NEAR_START = 80;
+/** A scroll so soon (ms) after the reader touched the list is the reader's. */
+const READER_MS = 500;
 
 export class Transcript {
   readonly el: HTMLElement;
@@ -30,7 +32,7 @@ export class Transcript {
   private session: string | null | undefined;
   private following = true;
   private loading = false;
-  private lastTop = 0;
+  private touchedAt = Number.NEGATIVE_INFINITY;
   private readonly resized: ResizeObserver | null;
 
   constructor(private readonly page: Page) {
@@ -44,6 +46,9 @@ export class Transcript {
       this.log,
       this.latest,
     );
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+      this.el.addEventListener(name, this.touched, { passive: true });
+    }
     this.latest.hidden = true;
     // What is drawn late (images, what was out of sight) and panels that open move the end.
     this.resized =
@@ -139,13 +144,18 @@ export class Transcript {
     cursors.set(parent, el);
   }
 
+  private readonly touched = (): void => {
+    this.touchedAt = Date.now();
+  };
+
   private scrolled(): void {
     const { scrollTop, scrollHeight, clientHeight } = this.el;
-    // Only a reader scrolls up; that the end moved away is no wish to stay behind.
-    const up = scrollTop < this.lastTop - 1;
-    this.lastTop = scrollTop;
+    // Only a reader leaves the end; that the end moved away is no wish to stay behind.
+    const byReader = Date.now() - this.touchedAt < READER_MS;
+    if (byReader) this.touchedAt = Date.now();
     if (scrollHeight - scrollTop - clientHeight < NEAR_END) this.following = true;
-    else if (up) this.following = false;
+    else if (byReader) this.following = false;
+    else if (this.following) this.toEnd();
     this.latest.hidden = this.following;
     if (scrollTop < NEAR_START && !this.olderButton.hidden && !this.following) void this.older();
   }
@@ -153,7 +163,8 @@ export class Transcript {
   private toEnd(): void {
     this.following = true;
     this.latest.hidden = true;
-    if (this.page.kind === "chat") this.el.scrollTop = this.el.scrollHeight;
+    if (this.page.kind === "turn") return;
+    this.el.scrollTop = this.el.scrollHeight;
   }
 
   private async older(): Promise<void> {

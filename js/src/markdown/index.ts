@@ -14,6 +14,8 @@ import { type Kind, Splitter } from "./splitter";
 /** Below this (characters) the open segment is drawn anew each time. */
 const SHORT = 2_048;
 const GROWTH = 1.2;
+/** Segments in a group. */
+const GROUP = 24;
 /** More link definitions (characters) than this are let be: they are added to each segment. */
 const MOST_DEFINITIONS = 8_192;
 
@@ -32,6 +34,8 @@ export class MarkdownView {
       this.definitions += `${line}\n`;
     },
   });
+  /** Segments stand in groups, so that a new one lays out its group and not the whole answer. */
+  private group = h("div", { class: "ipc-group" });
   private readonly flows: Flow[] = [];
   private flow: Flow | null = null;
   private code: CodeBlock | null = null;
@@ -62,7 +66,7 @@ export class MarkdownView {
     if (kind === "code") {
       this.dropEmpty();
       this.code = new CodeBlock(language);
-      this.el.append(this.code.el);
+      this.place(this.code.el);
     } else {
       this.flow ??= this.newFlow();
     }
@@ -87,10 +91,16 @@ export class MarkdownView {
 
   private newFlow(): Flow {
     const el = h("div", { class: "ipc-seg" });
-    this.el.append(el);
+    this.place(el);
     this.shown = 0;
     this.parsed = 0;
     return { el, text: "" };
+  }
+
+  private place(el: HTMLElement): void {
+    if (this.group.childElementCount >= GROUP) this.group = h("div", { class: "ipc-group" });
+    if (!this.group.parentNode) this.el.append(this.group);
+    this.group.append(el);
   }
 
   private gather(): void {

@@ -1,0 +1,257 @@
+"""The page in a real browser, on a bare host: no Jupyter, no network."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+JS = Path(__file__).parents[2] / "js"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+HOSTILE = """
+<script>window.hacked = 1</script>
+<img src=x onerror="window.hacked = 1">
+
+![a](https://evil.example/a.png) <img src="https://evil.example/b.png" srcset="//evil.example/c 2x">
+
+[js](javascript:window.hacked=1) [data](data:text/html,<script>1</script>) [ok](https://ok.example)
+
+<svg onload="window.hacked = 1"><image href="https://evil.example/d.png"/></svg>
+
+<iframe src="https://evil.example/e"></iframe><object data="https://evil.example/f"></object>
+
+<style>body { background: url(https://evil.example/g) }</style>
+
+<form action="https://evil.example/h"><input><button data-ipc="allow-once">Allow</button></form>
+
+<video src="https://evil.example/i" autoplay poster="https://evil.example/j"></video>
+
+<link rel=stylesheet href="https://evil.example/k"><meta http-equiv=refresh content="0;url=https://evil.example/l">
+
+<div style="background: url(https://evil.example/m)">styled</div>
+
+The end.
+"""
+
+STREAM = """
+([text, step]) => {
+  const block = {type: 'text', text: ''};
+  const k = window.k = (window.k ?? 100) + 1;
+  const live = {k, id: `live-${k}`, turn_id: 't-1', block, parent_tool_use_id: null};
+  mock.events({type: 'open', live});
+  return new Promise((done) => {
+    let at = 0;
+    const next = () => {
+      if (at >= text.length) {
+        mock.events({type: 'close', k, block: null, drop: false});
+        return requestAnimationFrame(() => requestAnimationFrame(() => done(null)));
+      }
+      mock.events({type: 'd', k, s: text.slice(at, at + step)});
+      at += step;
+      requestAnimationFrame(next);
+    };
+    next();
+  });
+}
+"""
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the built host page."""
+    folder = tmp_path_factory.mktemp("host")
+    node = shutil.which("node")
+    assert node, "node is needed to build the host page"
+    build = [node, str(JS / "scripts" / "build.mjs"), "--host", str(folder)]
+    subprocess.run(build, check=True, cwd=JS, timeout=120)
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/host.html"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium where there is one, else Playwright's."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, host: str) -> Iterator[Page]:
+    """A page that fails the test if any script of it fails."""
+    page = chromium.new_page(viewport={"width": 900, "height": 700})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
+
+
+def _hook(name: str) -> str:
+    return f'[data-ipc="{name}"]'
+
+
+def test_a_streamed_turn_shows_words_before_it_is_over(page: Page, host: str) -> None:
+    """Words, a to-do in progress, a tool card and Stop are there while the turn runs."""
+    page.goto(f"{host}?kind=turn&scene=running")
+    page.locator(_hook("message")).get_by_text("What the data says").wait_for()
+    assert page.locator('[data-ipc="message"][data-state="live"]').count() == 1
+    assert page.locator('[data-ipc="todo"][data-state="in_progress"]').count() == 1
+    assert page.locator('[data-tool="Bash"][data-state="ok"]').count() == 1
+    page.locator(_hook("stop")).click()
+    assert page.evaluate("mock.sent.at(-1).type") == "stop"
+
+
+def test_hostile_text_runs_and_fetches_nothing(page: Page, host: str) -> None:
+    """A hostile answer, streamed or whole, runs no script and sends no request (S11)."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
+    page.goto(f"{host}?kind=turn&scene=none")
+    page.wait_for_function("window.mock?.sent.length > 0")
+    page.on("request", note)
+    page.evaluate("mock.snapshot()")
+    page.evaluate(STREAM, [HOSTILE, 7])
+    page.evaluate(
+        """(text) => mock.events({type: 'message', message: {client_id: 'm', session_id: 's-1',
+        type: 'assistant', content: [{type: 'text', text}], turn_id: 't-1', timestamp: 0, seq: null,
+        parent_tool_use_id: null}})""",
+        HOSTILE,
+    )
+    page.locator('[data-id="m"]').get_by_text("The end.").wait_for()
+    assert page.evaluate("window.hacked") is None
+    assert asked == []
+    bad = "script, iframe, object, embed, form, input, style, video, link, img, svg:not(.ipc-icon)"
+    log = page.locator(_hook("log"))
+    assert log.locator(bad).count() == 0
+    assert log.locator(_hook("allow-once")).count() == 0
+    links: list[str] = log.locator("a[href]").evaluate_all("(all) => all.map((a) => a.href)")
+    assert set(links) == {"https://ok.example/"}
+
+
+def test_the_composer_keeps_its_keys(page: Page, host: str) -> None:
+    """Shift+Enter breaks the line and never reaches the host; Enter sends."""
+    page.goto(f"{host}?kind=chat&scene=done")
+    area = page.locator(_hook("composer"))
+    page.evaluate("window.seen = 0; document.addEventListener('keydown', () => window.seen++)")
+    area.fill("one")
+    area.press("Shift+Enter")
+    area.press_sequentially("two")
+    assert area.input_value() == "one\ntwo"
+    assert page.evaluate("window.seen") == 0
+    area.press("Enter")
+    assert page.evaluate("mock.sent.at(-1).text") == "one\ntwo"
+
+
+def test_the_chat_follows_the_end_until_the_reader_scrolls_up(page: Page, host: str) -> None:
+    """New text keeps the end in sight; a reader who scrolled up is left alone."""
+    page.goto(f"{host}?kind=chat&scene=done")
+    at_end = """() => { const el = document.querySelector('[data-ipc="scroll"]');
+        return el.scrollHeight - el.scrollTop - el.clientHeight < 3; }"""
+    page.wait_for_function(at_end)
+    page.evaluate(STREAM, ["A line of text.\n\n" * 40, 60])
+    page.wait_for_function(at_end)
+    box = page.locator(_hook("scroll"))
+    box.hover()
+    page.mouse.wheel(0, -300)
+    page.locator(_hook("latest")).wait_for()
+    before = box.evaluate("(el) => el.scrollTop")
+    page.evaluate(STREAM, ["More.\n\n" * 20, 60])
+    assert abs(box.evaluate("(el) => el.scrollTop") - before) < 2
+    page.locator(_hook("latest")).click()
+    page.wait_for_function(at_end)
+
+
+def _spent_ms(session: Any) -> float:
+    """Milliseconds that the page's main thread has worked so far."""
+    metrics: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
+    return 1000 * next(float(m["value"]) for m in metrics if m["name"] == "TaskDuration")
+
+
+def _cpu_ms(page: Page, script: str, argument: object) -> float:
+    """Milliseconds of the page's main thread that a script took."""
+    session: Any = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    before = _spent_ms(session)
+    page.evaluate(script, argument)
+    return _spent_ms(session) - before
+
+
+SHAPES = {
+    "answer": "Some **words** and `code`, then a list:\n\n- a\n- b\n\n```py\nx = f(1)\n```\n\n",
+    "paragraph": "words and `code` and *more* ",
+    "code": "value = compute(1, 2)  # a line\n",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_long_answer_costs_no_more_per_character(page: Page, host: str, shape: str) -> None:
+    """CPU per character of a 200 KB streamed answer is at most twice that of a 10 KB one."""
+    unit = SHAPES[shape]
+    head = "```py\n" if shape == "code" else ""
+    cost: dict[int, float] = {}
+    for size in (10_000, 200_000):
+        page.goto(f"{host}?kind=turn&scene=none")
+        page.wait_for_function("window.mock?.sent.length > 0")
+        page.evaluate("mock.snapshot()")
+        page.evaluate(STREAM, [SHAPES["answer"], 100])  # warm up
+        page.evaluate("mock.snapshot()")
+        text = head + unit * (size // len(unit))
+        cost[size] = _cpu_ms(page, STREAM, [text, 500]) / len(text)
+    assert cost[200_000] <= 2 * cost[10_000], cost
+
+
+def test_appending_to_a_long_session_stays_cheap(page: Page, host: str) -> None:
+    """A message appended after 10,000 others costs at most twice one appended after 300."""
+    page.goto(f"{host}?kind=chat&scene=done")
+    add = """(count) => new Promise((done) => {
+      let at = 0;
+      const next = () => {
+        if (at++ >= count) return done(null);
+        mock.events({type: 'message', message: {client_id: crypto.randomUUID(), session_id: 's-1',
+          type: 'assistant', content: [{type: 'text', text: 'Some **words** here.'}],
+          turn_id: 't-1', timestamp: 0, seq: null, parent_tool_use_id: null}});
+        if (at % window.burst) next(); else requestAnimationFrame(next);
+      };
+      next();
+    })"""
+    page.evaluate("window.burst = 1")
+    page.evaluate(add, 300)
+    early = _cpu_ms(page, add, 60)
+    page.evaluate("window.burst = 50")
+    page.evaluate(add, 9_600)
+    page.evaluate("window.burst = 1")
+    late = _cpu_ms(page, add, 60)
+    assert late <= 2 * early, f"{early:.0f} ms, then {late:.0f} ms"
