@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import logging
+import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,6 +30,9 @@ from ..messages import ContentBlock, ResultBlock, Todo
 from . import Ask, EngineEvent, EngineOptions, ToolRequest, TurnEnded
 from .errors import cli_died, cli_not_found, from_result, malformed
 from .events import EventMapper, Raw
+
+# What goes wrong is raised as one of our errors; the SDK's log lines must not reach a cell.
+logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
 
 #: Changed on a running process by a control request; everything else needs a new process.
 _LIVE_OPTIONS = ("model", "permission_mode")
@@ -194,7 +199,7 @@ class ClaudeEngine:
         if isinstance(error, CLINotFoundError | PermissionError | FileNotFoundError):
             return cli_not_found(self._wanted.cli_path, str(error))
         if isinstance(error, ProcessError):
-            return cli_died(error.exit_code, error.stderr or "\n".join(self._stderr))
+            return cli_died(error.exit_code, "\n".join(self._stderr))
         if not had_process and self._wanted.cli_path:
             return cli_not_found(self._wanted.cli_path, str(error))
         if "stdin" in str(error) or "transport" in str(error).lower() or "terminated" in str(error):
@@ -232,6 +237,9 @@ class ClaudeEngine:
         self._client = client = ClaudeSDKClient(self._sdk_options(wanted))
         try:
             await client.connect()
+            if self._resume is not None and wanted.model is None:
+                # A resumed CLI goes on with its last turn's model; None means the default.
+                await client.set_model(None)
         except BaseException:
             self._client = None
             raise
@@ -262,7 +270,7 @@ class ClaudeEngine:
             add_dirs=list(wanted.add_dirs),
             mcp_servers=wanted.mcp_servers,
             setting_sources=[] if wanted.isolated else None,
-            env={"CLAUDE_CODE_ENABLE_TODO_TOOLS": "1", **wanted.env},
+            env=_env(wanted),
             cli_path=wanted.cli_path,
             allowed_tools=list(wanted.allowed_tools),
             disallowed_tools=[*wanted.disallowed_tools, *_NEEDS_TERMINAL],
@@ -300,6 +308,16 @@ def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
         f"{rule.tool_name}({rule.rule_content})" if rule.rule_content else rule.tool_name
         for rule in rules
     )
+
+
+def _env(wanted: EngineOptions) -> dict[str, str]:
+    ours = {
+        # Off by default on the newest models (CLI 2.1.330).
+        "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
+        # The CLI's own 10 retries last for minutes; these take about 15 s, each with a notice.
+        "CLAUDE_CODE_MAX_RETRIES": "5",
+    }
+    return {**{k: v for k, v in ours.items() if k not in os.environ}, **wanted.env}
 
 
 def _system_prompt(append: str | None) -> Any:

@@ -30,6 +30,8 @@ _CUT = re.compile(
     re.I,
 )
 _MALFORMED = re.compile(r"JSON|parse|unexpected token|malformed|invalid.*event", re.I)
+#: What the SDK says where it knows nothing.
+_NOTHING_SAID = ("Check stderr output for details",)
 _USABLE = "The session is still usable"
 
 
@@ -42,9 +44,15 @@ def cli_not_found(path: str | None, why: str) -> CliNotFound:
     )
 
 
-def cli_died(exit_code: int | None, stderr: str) -> CliDied:
+def cli_died(exit_code: int | None, stderr: str) -> EngineError:
     """Return the error for a CLI that ended in the middle of a turn."""
-    said = stderr.strip().splitlines()
+    said = [line for line in stderr.strip().splitlines() if line not in _NOTHING_SAID]
+    if any("No conversation found" in line for line in said):
+        return RequestRefused(
+            "Claude's own memory of this session is not here.",
+            why=said[-1][:300],
+            fix="Open it where it was made, or start anew with %claude_session new.",
+        )
     return CliDied(
         "The Claude CLI ended in the middle of the turn.",
         why=said[-1][:300] if said else f"It exited with code {exit_code}.",

@@ -103,10 +103,14 @@ class EventMapper:
             if isinstance(text, str) and text:
                 self._grown.add((key, index))
                 yield BlockDelta(key, index, text, parent)
-        elif kind == "content_block_stop" and (key, index) not in self._grown:
-            # An empty text never comes as a whole block: its index must match nothing later.
-            if self._begun.get(key, {}).get(index) in ("text", "thinking"):
-                del self._begun[key][index]
+        elif kind == "content_block_stop":
+            self._forget_empty(key, index)
+
+    def _forget_empty(self, key: str, index: int) -> None:
+        """Let the index of an empty text match nothing: it never comes as a whole block."""
+        begun = self._begun.get(key, {})
+        if begun.get(index) in ("text", "thinking") and (key, index) not in self._grown:
+            del begun[index]
 
     def _assistant(self, raw: Raw) -> Iterator[EngineEvent]:
         message = _part(raw, "message")
@@ -202,8 +206,8 @@ def _opening(raw: Raw) -> ContentBlock:
 def _block(raw: object) -> ContentBlock:
     """Read a block; each server tool's result has a type of its own in the API."""
     block = parse_block(raw)
-    if isinstance(block, UnknownBlock) and isinstance(block.raw, dict):
-        known: Raw = dict(block.raw)  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(block, UnknownBlock) and isinstance(raw, dict):
+        known = cast("Raw", raw)
         kind, use = str(known.get("type", "")), known.get("tool_use_id")
         if kind.endswith("_tool_result") and isinstance(use, str):
             return ServerToolResultBlock.model_validate(
