@@ -1,0 +1,391 @@
+"""The real Claude CLI, run by `ClaudeEngine`, on a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import signal
+import threading
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipyclaude.engine import (
+    BlockDelta,
+    BlockStarted,
+    Decision,
+    Engine,
+    EngineOptions,
+    MessageDone,
+    Notice,
+    TodosChanged,
+    ToolRequest,
+    TurnEnded,
+)
+from ipyclaude.engine.claude import ClaudeEngine
+from ipyclaude.engine.forking import fold_summary
+from ipyclaude.exceptions import (
+    BadKey,
+    BudgetReached,
+    CliDied,
+    CliNotFound,
+    ContextTooLong,
+    EngineError,
+    NotLoggedIn,
+    Overloaded,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+)
+from ipyclaude.messages import (
+    ImageBlock,
+    ServerToolResultBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    UnknownBlock,
+)
+from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.store.transcripts import TranscriptStore
+from ipyclaude.testing.engine_contract import EngineContract, run_turn
+from ipyclaude.testing.model import ScriptedModel
+from ipyclaude.testing.replies import (
+    Answer,
+    Script,
+    bad_key,
+    block,
+    hang,
+    no_such_model,
+    overloaded,
+    rate_limited,
+    reply,
+    server_error,
+    server_tool,
+    text,
+    thinking,
+    too_long,
+    tool,
+)
+
+pytestmark = pytest.mark.asyncio
+
+
+@asynccontextmanager
+async def opened(
+    tmp_path: Path,
+    *script: Answer | Script | str,
+    decision: Decision | None = None,
+    env: dict[str, str] | None = None,
+    **options: Any,
+) -> AsyncGenerator[Bench]:
+    """Lend an engine on a model that answers by the script."""
+    with ScriptedModel(*script, fallback="fine again") as model:
+        bench = Bench(model, tmp_path, decision or Decision(allow=True))
+        engine = bench.engine(env=env or {}, **options)
+        try:
+            yield bench
+        finally:
+            await engine.close()
+            bench.store.close()
+
+
+class Bench:
+    """An engine, its model, its store, and the tool calls that it asked about."""
+
+    def __init__(self, model: ScriptedModel, folder: Path, decision: Decision) -> None:
+        self.model, self.folder, self.decision = model, folder, decision
+        self.asked: list[ToolRequest] = []
+        self.store = SqliteStore(folder / "store.db")
+        self.transcripts = TranscriptStore(self.store, fold=fold_summary)
+
+    def engine(self, *, at: str = "here", env: dict[str, str], **options: Any) -> ClaudeEngine:
+        """Make the engine, with a working folder and a config folder of its own."""
+        cwd = self.folder / at / "work"
+        cwd.mkdir(parents=True, exist_ok=True)
+        retries = {"CLAUDE_CODE_MAX_RETRIES": "0"}
+        base = EngineOptions(
+            cwd=str(cwd),
+            session_id=str(uuid.uuid4()),
+            env={**self.model.env_for(self.folder / at / "claude"), **retries, **env},
+        )
+        self.options = replace(base, **options)
+        self.made = ClaudeEngine(self.options, ask=self._ask, transcripts=self.transcripts)
+        return self.made
+
+    async def _ask(self, request: ToolRequest) -> Decision:
+        self.asked.append(request)
+        return self.decision
+
+
+def _answer(prompt: str, release: threading.Event) -> Answer:
+    if prompt == "fail":
+        return server_error()
+    return reply("part", hang(release)) if prompt == "hang" else reply("Hello there")
+
+
+class TestClaudeEngine(EngineContract):
+    @asynccontextmanager
+    async def make_engine(self, tmp_path: Path, *prompts: str) -> AsyncGenerator[Engine]:
+        release = threading.Event()
+        async with opened(tmp_path, *(_answer(prompt, release) for prompt in prompts)) as bench:
+            yield bench.made
+            release.set()
+
+
+async def test_thinking_and_unknown_blocks_are_kept(tmp_path: Path) -> None:
+    """Thinking, server tools and a block of no known type all arrive whole (S7)."""
+    found = server_tool("web_search", [{"type": "web_search_result", "url": "u"}], query="q")
+    hologram = {"type": "hologram", "data": "x"}
+    async with opened(tmp_path, reply(thinking("hm"), *found, block(hologram), "end")) as bench:
+        run = await run_turn(bench.made, "go")
+    kinds = [type(found) for found in run.blocks]
+    assert kinds[0] is ThinkingBlock
+    assert ServerToolResultBlock in kinds
+    assert [b.raw for b in run.blocks if isinstance(b, UnknownBlock)] == [hologram]
+
+
+async def test_empty_blocks_match_nothing(tmp_path: Path) -> None:
+    """A text after an empty one lands under its own index."""
+    async with opened(tmp_path, reply(text(""), "b")) as bench:
+        run = await run_turn(bench.made, "go")
+    assert [done.first_index for done in run.of(MessageDone)] == [1]
+
+
+@pytest.mark.parametrize("allow", [True, False])
+async def test_a_tool_runs_only_if_allowed(tmp_path: Path, *, allow: bool) -> None:
+    """A command is asked about with its real input, and runs only if it was allowed (S12)."""
+    call = tool("Bash", command="touch made.txt", description="make")
+    decision = Decision(allow=allow, reason="not now")
+    async with opened(tmp_path, reply(call), "end", decision=decision) as bench:
+        run = await run_turn(bench.made, "go")
+    assert [(r.name, r.input["command"]) for r in bench.asked] == [("Bash", "touch made.txt")]
+    assert (tmp_path / "here/work/made.txt").exists() is allow
+    assert [b.is_error for b in run.blocks if isinstance(b, ToolResultBlock)] == [not allow]
+
+
+async def test_an_edited_input_is_what_runs(tmp_path: Path) -> None:
+    """The input that the decision gives replaces Claude's."""
+    call = tool("Bash", command="touch made.txt", description="make")
+    decision = Decision(allow=True, input={"command": "touch other.txt"})
+    async with opened(tmp_path, reply(call), "end", decision=decision) as bench:
+        await run_turn(bench.made, "go")
+    assert [p.name for p in (tmp_path / "here/work").iterdir()] == ["other.txt"]
+
+
+@pytest.mark.parametrize("family", ["TodoWrite", "TaskCreate"])
+async def test_both_todo_families_become_todos(tmp_path: Path, family: str) -> None:
+    """`TodoWrite`, and `TaskCreate` with `TaskUpdate`, end in the same list."""
+    env = {"ENABLE_TOOL_SEARCH": "0"}
+    if family == "TodoWrite":
+        env["CLAUDE_CODE_ENABLE_TASKS"] = "0"
+        done = {"content": "a", "status": "completed", "activeForm": "doing a"}
+        script = [reply(tool("TodoWrite", todos=[done])), "end"]
+    else:
+        made = tool("TaskCreate", subject="a", description="a", activeForm="doing a")
+        moved = tool("TaskUpdate", taskId="1", status="completed")
+        script = [reply(made), reply(moved), "end"]
+    async with opened(tmp_path, *script, env=env) as bench:
+        run = await run_turn(bench.made, "go")
+    last = run.of(TodosChanged)[-1].todos
+    assert [(t.content, t.status, t.active_form) for t in last] == [("a", "completed", "doing a")]
+
+
+async def test_an_image_reaches_the_model(tmp_path: Path) -> None:
+    """An image block is sent to the model as it is."""
+    data = base64.b64encode(_PNG).decode()
+    image = ImageBlock(source={"type": "base64", "media_type": "image/png", "data": data})
+    async with opened(tmp_path, "seen") as bench:
+        await run_turn(bench.made, TextBlock(text="look"), image)
+    assert '"image/png"' in bench.model.requests[0].text
+
+
+_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+async def test_a_structured_answer(tmp_path: Path) -> None:
+    """With a schema the result holds the structured answer."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    script = [reply(tool("StructuredOutput", a=3)), "done"]
+    async with opened(tmp_path, *script, output_schema=schema) as bench:
+        run = await run_turn(bench.made, "go")
+    assert run.result.structured_output == {"a": 3}
+
+
+async def test_costs_are_per_turn(tmp_path: Path) -> None:
+    """Two like turns cost the same, though the CLI counts on; so after a reconnect."""
+    async with opened(tmp_path, "one", "two", "three") as bench:
+        costs = [(await run_turn(bench.made, "go")).result.cost_usd for _ in range(2)]
+        await bench.made.configure(replace(bench.options, effort="low"))
+        costs.append((await run_turn(bench.made, "go")).result.cost_usd)
+    assert costs[0] > 0
+    assert costs == [pytest.approx(costs[0])] * 3
+
+
+async def test_what_changes_between_turns(tmp_path: Path) -> None:
+    """Model, effort and plan mode hold from the next turn on, and the memory stays."""
+    async with opened(tmp_path, "one", "two", "three") as bench:
+        await run_turn(bench.made, "first")
+        await bench.made.configure(replace(bench.options, model="claude-haiku-4-5"))
+        await run_turn(bench.made, "second")
+        # Back to the default model, by a new process: the other one must not stick.
+        changed = replace(bench.options, effort="low", permission_mode="plan")
+        await bench.made.configure(changed)
+        await run_turn(bench.made, "third")
+    first, second, third = bench.model.requests
+    assert second.model.startswith("claude-haiku-4-5")
+    assert third.model == first.model
+    assert third.body["output_config"]["effort"] == "low"
+    assert third.prompts == ("first", "second", "third")
+
+
+async def test_resumes_elsewhere_from_the_store_alone(tmp_path: Path) -> None:
+    """Another folder and another config folder go on with Claude's memory."""
+    async with opened(tmp_path, "one") as bench:
+        await run_turn(bench.made, "first")
+        await bench.made.close()
+        moved = bench.engine(at="there", env={}, resume=bench.options.session_id)
+        await run_turn(moved, "second")
+        await moved.close()
+    assert bench.model.requests[-1].prompts == ("first", "second")
+
+
+async def test_forks(tmp_path: Path) -> None:
+    """A fork remembers, has its own id, and leaves the first conversation as it was."""
+    async with opened(tmp_path, "one") as bench:
+        first = bench.made
+        await run_turn(first, "first")
+        fork = bench.engine(env={}, resume=bench.options.session_id, fork=True)
+        await run_turn(fork, "in the fork")
+        await fork.close()
+        await run_turn(first, "second")
+        await first.close()
+    assert [r.prompts for r in bench.model.requests] == [
+        ("first",),
+        ("first", "in the fork"),
+        ("first", "second"),
+    ]
+
+
+# ---- failures ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (bad_key(), BadKey),
+        (rate_limited(3600), RateLimited),
+        (overloaded(), Overloaded),
+        (server_error(), ServerError),
+        (too_long(), ContextTooLong),
+    ],
+)
+async def test_the_apis_refusals(tmp_path: Path, refusal: Answer, kind: type[EngineError]) -> None:
+    """Each refusal is an error of its own with what to do, and the next turn works (S14)."""
+    async with opened(tmp_path, refusal) as bench:
+        failed = await run_turn(bench.made, "go")
+        after = await run_turn(bench.made, "again")
+    assert failed.error is not None
+    assert type(failed.error) is kind
+    assert failed.error.fix
+    assert after.text == "fine again"
+
+
+async def test_an_unknown_model(tmp_path: Path) -> None:
+    """A model that the API doesn't have is refused by name."""
+    script = [no_such_model("claude-nope")] * 2
+    async with opened(tmp_path, *script, model="claude-nope") as bench:
+        failed = await run_turn(bench.made, "go")
+    assert isinstance(failed.error, RequestRefused)
+    assert "claude-nope" in failed.error.why
+
+
+async def test_not_logged_in(tmp_path: Path) -> None:
+    """Without key and login the error says how to log in, and the model is never called."""
+    async with opened(tmp_path, env={"ANTHROPIC_API_KEY": ""}) as bench:
+        failed = await run_turn(bench.made, "go")
+    assert isinstance(failed.error, NotLoggedIn)
+    assert bench.model.requests == []
+
+
+@pytest.mark.parametrize("mode", ["missing", "not executable"])
+async def test_no_cli(tmp_path: Path, mode: str) -> None:
+    """A CLI that is missing or can't be executed is named, with what to do."""
+    path = tmp_path / "claude"
+    if mode == "not executable":
+        path.write_text("no program")
+    async with opened(tmp_path, cli_path=str(path)) as bench:
+        failed = await run_turn(bench.made, "go")
+    assert isinstance(failed.error, CliNotFound)
+    assert str(path) in failed.error.what
+
+
+async def test_the_budget(tmp_path: Path) -> None:
+    """A turn over its budget ends with the limit named; the next one has its own budget."""
+    read = reply(tool("Read", file_path="x"), usage={"output_tokens": 100_000})
+    async with opened(tmp_path, read, max_budget_usd=0.5) as bench:
+        failed = await run_turn(bench.made, "go")
+        after = await run_turn(bench.made, "again")
+    assert isinstance(failed.error, BudgetReached)
+    assert failed.error.budget_usd == 0.5
+    assert after.text == "fine again"
+
+
+async def test_a_retry_is_told(tmp_path: Path) -> None:
+    """While the CLI tries again, a notice says so, and the answer comes."""
+    env = {"CLAUDE_CODE_MAX_RETRIES": "2"}
+    async with opened(tmp_path, overloaded(), "there", env=env) as bench:
+        run = await run_turn(bench.made, "go")
+    assert [notice.kind for notice in run.of(Notice)] == ["retry"]
+    assert run.text == "there"
+
+
+async def test_a_killed_cli_is_started_anew(tmp_path: Path) -> None:
+    """What came before a kill is kept, and the next turn remembers the finished turns.
+
+    Whether it remembers the killed turn's prompt depends on how far the CLI had written it.
+    """
+    release = threading.Event()
+    async with opened(tmp_path, "one", reply("part", hang(release))) as bench:
+        await run_turn(bench.made, "first")
+        got: list[Any] = []
+        with pytest.raises(CliDied) as raised:  # noqa: PT012 - the events before it are looked at
+            async for event in bench.made.ask((TextBlock(text="second"),)):
+                got.append(event)
+                if isinstance(event, BlockDelta):
+                    os.kill(_pid(bench.made), signal.SIGKILL)
+        after = await run_turn(bench.made, "third")
+        release.set()
+    assert any(isinstance(event, BlockStarted) for event in got)
+    assert raised.value.exit_code == -signal.SIGKILL
+    assert after.text == "fine again"
+    prompts = bench.model.requests[-1].prompts
+    assert (prompts[0], prompts[-1]) == ("first", "third")
+
+
+def _pid(engine: ClaudeEngine) -> int:
+    client: Any = engine._client  # pyright: ignore[reportPrivateUsage]
+    return client._transport._process.pid
+
+
+async def test_close_ends_the_process(tmp_path: Path) -> None:
+    """After `close` there is no process, in the middle of a turn too."""
+    release = threading.Event()
+    async with opened(tmp_path, reply("part", hang(release))) as bench:
+        pid = 0
+        with pytest.raises(EngineError):  # noqa: PT012 - the close is in the middle
+            async for event in bench.made.ask((TextBlock(text="go"),)):
+                if isinstance(event, BlockDelta):
+                    pid = _pid(bench.made)
+                    await asyncio.wait_for(bench.made.close(), 10)
+                assert not isinstance(event, TurnEnded)
+        release.set()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
