@@ -1,0 +1,44 @@
+"""Two kernels on one store: each sees what the other does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from ipyclaude import protocol as p
+from ipyclaude.testing import ScriptedModel
+from ipyclaude.testing.replies import Reply, hold, text, tool
+from kernels import Kernel, Page, Place
+
+StartKernel = Callable[..., Kernel]
+
+
+def test_what_one_writes_grows_in_the_others_widget(
+    place: Place, model: ScriptedModel, start: StartKernel
+) -> None:
+    """A turn of one kernel streams into the other's open chat, within a second, and lands there."""
+    gate = threading.Event()
+    first, second = start(place, model), start(place, model)
+    first.run("%claude_session new shared")
+    here, there = first.chat(), second.chat("shared")
+    model.script(Reply(text("first half "), hold(gate), text("second half")))
+    turn_id = here.prompt("Tell me")
+    here.kernel.until(lambda: "first half " in _growing(here) + _finished(here))
+    asked = time.monotonic()
+    there.kernel.until(lambda: "first half " in _growing(there) + _finished(there))
+    assert time.monotonic() - asked < 1
+    assert any(m and m.text == "Tell me" for m in there.finished.values())
+    gate.set()
+    here.ended(turn_id)
+    there.kernel.until(lambda: set(there.finished) == set(here.finished))
+    assert there.texts == here.texts
+    assert there.live == {}
+
+
+def _growing(page: Page) -> list[str]:
+    return [getattr(live.block, "text", "") for live in page.live.values()]
+
+
+def _finished(page: Page) -> list[str]:
+    return list(page.texts.values())
