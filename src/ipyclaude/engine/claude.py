@@ -30,6 +30,7 @@ from ..messages import ContentBlock, ResultBlock, Todo
 from . import Ask, EngineEvent, EngineOptions, ToolRequest, TurnEnded
 from .errors import cli_died, cli_not_found, from_result, malformed
 from .events import EventMapper, Raw
+from .spawning import apart
 
 # What goes wrong is raised as one of our errors; the SDK's log lines must not reach a cell.
 logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
@@ -236,7 +237,8 @@ class ClaudeEngine:
         self._cost = 0.0
         self._client = client = ClaudeSDKClient(self._sdk_options(wanted))
         try:
-            await client.connect()
+            with apart():
+                await client.connect()
             if self._resume is not None and wanted.model is None:
                 # A resumed CLI goes on with its last turn's model; None means the default.
                 await client.set_model(None)
