@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import html
 import io
+import shutil
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from .display import visible
 from .messages import now_ms
 from .output import show
+
+_NOTEBOOK_COLUMNS = 110
 
 
 def ago(then_ms: float) -> str:
@@ -40,20 +44,30 @@ def _as_html(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: 
     )
 
 
+def _in_kernel() -> bool:
+    from IPython import get_ipython  # pyright: ignore[reportPrivateImportUsage]
+
+    shell: Any = get_ipython()
+    return shell is not None and hasattr(shell, "kernel")
+
+
 def _as_text(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(headers))
     for header in headers:
         table.add_column(header)
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row))
+        table.add_row(*(Text(visible(str(value))) for value in row))
     out = io.StringIO()
-    Console(file=out, width=110).print(table)
-    text = "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines())
+    here = _NOTEBOOK_COLUMNS if _in_kernel() else shutil.get_terminal_size().columns
+    # Kernels ask for colours by FORCE_COLOR; escape codes have no place in `text/plain`.
+    Console(file=out, width=here, color_system=None, force_terminal=False).print(table)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    text = "\n".join(line for line in lines if line)
     return f"{caption}\n{text}" if caption else text
 
 
@@ -75,11 +89,8 @@ def show_bundle(data: dict[str, str]) -> None:
 
 
 def _display(as_html: str, as_text: str, as_markdown: str | None = None) -> None:
-    from IPython import get_ipython  # pyright: ignore[reportPrivateImportUsage]
-
-    shell: Any = get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
-        print(as_text)  # noqa: T201 - the terminal's output
+    if not _in_kernel():
+        print(visible(as_text))  # noqa: T201 - the terminal's output
         return
     data = {"text/html": as_html, "text/plain": as_text}
     if as_markdown is not None:

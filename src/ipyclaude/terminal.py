@@ -11,7 +11,15 @@ from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.text import Text
 
-from .display import TODO_TOOLS, footer, one_line, result_text, todo_lines, tool_summary
+from .display import (
+    TODO_TOOLS,
+    footer,
+    one_line,
+    result_text,
+    todo_lines,
+    tool_summary,
+    visible,
+)
 from .fold import text_of, with_text
 from .messages import (
     Approval,
@@ -30,11 +38,18 @@ _TAIL_LINES = 12
 
 
 def approval_text(approval: Approval) -> str:
-    """Return the question with the tool's real input, as plain text (S12)."""
+    """Return the question with the tool's real and whole input, as plain text (S12)."""
     title = approval.title or f"Claude wants to use {approval.tool_name}"
-    command = approval.input.get("command")
-    shown = command if isinstance(command, str) else json.dumps(approval.input, indent=1)
-    return f"{title}\n{approval.tool_name}: {shown}"
+    rest = dict(approval.input)
+    command = rest.pop("command", None)
+    lines = [title]
+    if isinstance(command, str):
+        lines.append(f"{approval.tool_name}: {command}")
+        lines += [json.dumps(rest, indent=1, ensure_ascii=False)] if rest else []
+    else:
+        whole = json.dumps(approval.input, indent=1, ensure_ascii=False)
+        lines.append(f"{approval.tool_name}: {whole}")
+    return visible("\n".join(lines))
 
 
 class Printer:
@@ -66,7 +81,8 @@ class Printer:
                     for block in message.content:
                         self._print(block)
             elif isinstance(event, TodosReplaced):
-                self._above(Text("\n".join(todo_lines(event.todos)), style="cyan"))
+                todos = visible("\n".join(todo_lines(event.todos)))
+                self._above(Text(todos, style="cyan"))
 
     def _grow(self, event: Delta) -> None:
         block, parts = self._growing.get(event.k, (None, list[str]()))
@@ -78,7 +94,7 @@ class Printer:
             self._live.start()
         # Only the end is redrawn while it grows: a long answer stays cheap.
         tail = "".join(parts[-200:]).splitlines()[-_TAIL_LINES:]
-        self._live.update(Text("\n".join(tail)))
+        self._live.update(Text(visible("\n".join(tail))))
 
     def _close(self, event: BlockClosed) -> None:
         if event.k not in self._growing:
@@ -103,24 +119,26 @@ class Printer:
 
     def _print(self, block: ContentBlock) -> None:
         if isinstance(block, TextBlock) and block.text.strip():
-            self._above(Markdown(block.text))
+            self._above(Markdown(visible(block.text)))
         elif isinstance(block, ThinkingBlock) and block.thinking.strip():
-            self._above(Text(f"✻ {one_line(block.thinking)}", style="dim italic"))
+            self._above(Text(f"✻ {visible(one_line(block.thinking))}", style="dim italic"))
         elif isinstance(block, ToolUseBlock):
             if block.name in TODO_TOOLS:
                 self._silent.add(block.id)  # the list itself is shown
                 return
-            self._above(Text(f"● {tool_summary(block.name, block.input)}", style="bold"))
+            summary = visible(tool_summary(block.name, block.input))
+            self._above(Text(f"● {summary}", style="bold"))
         elif isinstance(block, ToolResultBlock) and block.tool_use_id not in self._silent:
             self._above(_result(block))
         elif isinstance(block, NoticeBlock) and block.level != "error":
-            self._above(Text(f"! {block.what} {block.why} {block.fix}".rstrip(), style="yellow"))
+            words = visible(f"! {block.what} {block.why} {block.fix}".rstrip())
+            self._above(Text(words, style="yellow"))
         elif isinstance(block, ResultBlock):
             self._above(Text(footer(block), style="dim"))
 
 
 def _result(block: ToolResultBlock) -> Padding:
-    lines = result_text(block.content).splitlines()
+    lines = visible(result_text(block.content)).splitlines()
     shown = "\n".join(lines[:_OUTPUT_LINES])
     more = len(lines) - _OUTPUT_LINES
     parts = [Text(shown, style="red" if block.is_error else "dim")]
