@@ -190,7 +190,7 @@ class Commands:
             prompt = next((m for m in turn if m.type == "user"), None)
             shown = bundle(turn)
             if prompt is not None:
-                shown = _with_prompt(prompt, shown)
+                shown = _with_prompt(prompt, shown, turn[-1].client_id[-8:])
             show_bundle(shown)
         if not kept:
             show_text(f"Nothing has been said in {info.name!r} yet.")
@@ -421,13 +421,16 @@ def _chosen(rules: list[Rule], wanted: str) -> list[Rule]:
     return found
 
 
-def _with_prompt(prompt: Message, shown: dict[str, str]) -> dict[str, str]:
+def _with_prompt(prompt: Message, shown: dict[str, str], at: str) -> dict[str, str]:
+    """Put the prompt above a turn, and below it the id by which a fork can end there."""
     import html
 
     from .display import safe_markdown
 
     return {
-        "text/html": f"<h4>{html.escape(prompt.text)}</h4>{shown['text/html']}",
-        "text/markdown": f"#### {safe_markdown(prompt.text)}\n\n{shown['text/markdown']}",
-        "text/plain": f"> {prompt.text}\n\n{shown['text/plain']}",
+        "text/html": f"<h4>{html.escape(prompt.text)}</h4>{shown['text/html']}"
+        f"<p><small>fork --at {at}</small></p>",
+        "text/markdown": f"#### {safe_markdown(prompt.text)}\n\n{shown['text/markdown']}"
+        f"\n\n<small>fork --at {at}</small>",
+        "text/plain": f"> {prompt.text}\n\n{shown['text/plain']}\n(fork --at {at})",
     }
