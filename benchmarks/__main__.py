@@ -1,6 +1,6 @@
 """Measure, print the table, and with --readme put it into the README.
 
-    scripts/bench [--readme] [load] [history] [kernel] [page]
+scripts/bench [--readme] [load] [history] [kernel] [page]
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from ipyclaude.testing.model import ScriptedModel
-from ipyclaude.testing.replies import reply, text
+from ipyclaude.testing.replies import Reply, text
 
 from .table import Figure
 
@@ -78,7 +78,7 @@ def kernel(model: ScriptedModel) -> Iterator[Kernel]:
     with tempfile.TemporaryDirectory() as folder:
         env = {
             **os.environ,
-            **model.env_for(Path(folder) / "claude"),
+            **model.env(Path(folder) / "claude"),
             "IPYCLAUDE_DATA_DIR": str(Path(folder) / "data"),
         }
         manager = KernelManager()
@@ -92,20 +92,20 @@ def kernel(model: ScriptedModel) -> Iterator[Kernel]:
             manager.shutdown_kernel(now=True)
 
 
-def answer(length: int, delay_ms: float = 0.5) -> Any:
+def answer(length: int, delay: float = 0.0005) -> Reply:
     """Return a streamed answer of that many characters in deltas of 20."""
-    return reply(text(words(length), chunks=length // CHUNK, delay_ms=delay_ms))
+    return Reply(text(words(length), chunk_chars=CHUNK, delay=delay))
 
 
 def measure() -> list[Figure]:
     """Return CPU per character, long against short, and bytes against the answer's own."""
-    with ScriptedModel(fallback=answer(SMALL)) as model, kernel(model) as driven:
+    with ScriptedModel(default=answer(SMALL)) as model, kernel(model) as driven:
         driven.run("%claude warm up")
-        model.then(answer(SMALL))
+        model.script(answer(SMALL))
         small = driven.run("%claude --again short")
-        model.then(answer(LARGE))
+        model.script(answer(LARGE))
         large = driven.run("%claude --again long")
-        model.then(reply(text(words(2_000), chunks=64, delay_ms=30), first_token_ms=300))
+        model.script(Reply(text(words(2_000), chunks=64, delay=0.03), first_delay=0.3))
         usual = driven.run("%claude --again usual")
     return [
         Figure(

@@ -27,9 +27,7 @@ print(perf_counter() - start)
 
 
 def _run(code: str) -> float:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout) * 1000
 
 

@@ -57,9 +57,7 @@ def median(measure: Callable[[], float], runs: int) -> float:
     return statistics.median(measure() for _ in range(runs))
 
 
-def paired(
-    ours: Callable[[], float], peer: Callable[[], float], runs: int
-) -> tuple[float, float]:
+def paired(ours: Callable[[], float], peer: Callable[[], float], runs: int) -> tuple[float, float]:
     """Measure both by turns, so that the machine's moods meet both; return the medians."""
     pairs = [(ours(), peer()) for _ in range(runs)]
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)

@@ -70,11 +70,7 @@ def scripted(
             model,
             {
                 **{key: value for key, value in env.items() if not _is_login(key)},
-                "ANTHROPIC_BASE_URL": model.url,
-                "ANTHROPIC_API_KEY": "made-up-and-opens-nothing",
-                "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-                "CLAUDE_CONFIG_DIR": str(folder / "claude"),
-                "NO_PROXY": "127.0.0.1,localhost",
+                **model.env(folder / "claude"),
                 "IPYCLAUDE_DATA_DIR": str(folder / "data"),
                 "IPYCLAUDE_DEMO": "1",
             },

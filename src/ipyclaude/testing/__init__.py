@@ -1,31 +1,81 @@
 """What tests of ipyclaude, and of things built on it, may use.
 
-`ScriptedModel` speaks the Messages API on loopback to the real CLI; `MemoryStore` and
-`ScriptedEngine` are public fakes; `StoreContract` and `EngineContract` are what every store
-and every engine must do. All are imported when they are first used (PEP 562).
+`ScriptedModel` plays Claude's part to the real CLI, with the replies made of `Reply`, `text`,
+`tool` and so on; `MemoryStore` is a store in memory, and `StoreContract` the tests that every
+store must pass. Each is loaded when it is first named: the contracts need pytest, the demo
+does not.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .model import ScriptedModel as ScriptedModel
-    from .stores import MemoryStore as MemoryStore
-    from .stores import StoreContract as StoreContract
+    from .engine_contract import EngineContract
+    from .engines import ScriptedEngine
+    from .model import ScriptedModel
+    from .replies import (
+        ApiError,
+        Reply,
+        cut,
+        error,
+        hold,
+        malformed,
+        pause,
+        prompt_too_long,
+        raw_sse,
+        server_tool,
+        stream_error,
+        text,
+        thinking,
+        tool,
+        unknown_block,
+    )
+    from .requests import Request
+    from .stores import MemoryStore, StoreContract
 
-_HOMES = {
-    "ScriptedModel": ".model",
-    "MemoryStore": ".stores",
-    "StoreContract": ".stores",
+__all__ = [
+    "ApiError",
+    "EngineContract",
+    "MemoryStore",
+    "Reply",
+    "Request",
+    "ScriptedEngine",
+    "ScriptedModel",
+    "StoreContract",
+    "cut",
+    "error",
+    "hold",
+    "malformed",
+    "pause",
+    "prompt_too_long",
+    "raw_sse",
+    "server_tool",
+    "stream_error",
+    "text",
+    "thinking",
+    "tool",
+    "unknown_block",
+]
+
+_ELSEWHERE = {
+    "EngineContract": "engine_contract",
+    "MemoryStore": "stores",
+    "Request": "requests",
+    "ScriptedEngine": "engines",
+    "ScriptedModel": "model",
+    "StoreContract": "stores",
 }
-
-__all__ = ["MemoryStore", "ScriptedModel", "StoreContract"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    """Load a public name from its module (PEP 562)."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home, __name__), name)
+    module = importlib.import_module(f"{__name__}.{_ELSEWHERE.get(name, 'replies')}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,392 +1,241 @@
-"""`ScriptedModel`: the Anthropic Messages API on loopback, so that the real CLI runs on it.
+"""`ScriptedModel`: a model that answers by script, for the real Claude CLI to talk to.
 
-Everything but the model is real. A test says what the model answers::
+A server on 127.0.0.1 that speaks the Messages API. Everything but the model is real, and
+neither an account nor a network is needed::
 
-    with ScriptedModel(reply("Hello")) as model:
-        env = model.env_for(tmp_path)          # for the CLI
-        ...
-        assert model.requests[0].prompt == "Hi"
+    with ScriptedModel([Reply(text("Hello!")), error(529)]) as model:
+        options = ClaudeAgentOptions(env=model.env(tmp_path / "claude"))
 
-It is a public server for tests and demos on this machine, bound to loopback. It runs in a thread,
-or by itself: `python -m ipyclaude.testing.model --demo [--port N]` prints its address as a line
-of JSON.
+As a process of its own it runs the demo script and prints its address as one line of JSON::
+
+    python -m ipyclaude.testing.model --demo --port 4711
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
+import os
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast
 
-from .replies import (
-    Answer,
-    Block,
-    Cut,
-    Event,
-    Hang,
-    HttpError,
-    Item,
-    Raw,
-    Reply,
-    Request,
-    Script,
-    reply,
-    text,
+from ._messages_api import MessagesServer
+from .replies import Answer, ApiError, Json, Reply, Script, error, to_reply
+from .request import Request
+
+#: Made up; the CLI only wants that there is one.
+API_KEY = "sk-ant-scripted-model"
+#: Blanked, so that a login or a cloud of the person's own is neither used nor paid for.
+_OTHER_LOGINS = (
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_CUSTOM_HEADERS",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_BEDROCK",
+    "CLAUDE_CODE_USE_FOUNDRY",
+    "CLAUDE_CODE_USE_VERTEX",
 )
-
-#: What a made-up key looks like here; it opens nothing.
-MADE_UP_KEY = "sk-ant-scripted-model-no-real-key"
-_SIDE_ANSWER = "Scripted session"
-
-
-class _Cut(Exception):
-    """The script wants the connection to break off."""
 
 
 class ScriptedModel:
-    """A model that answers by a script.
+    """A Messages API on 127.0.0.1 that answers by script; a context manager.
+
+    Only the calls of the main loop and of subagents take from the script and are kept in
+    `requests`. What the CLI asks on the side (a title, a check of the quota) is recognised
+    by its form, answered apart and kept in `side_requests`.
 
     Parameters
     ----------
-    script
-        Answers in order: each a `Reply`, an `HttpError`, a string (a text answer) or a
-        function of the `Request`. Calls past the end get `fallback`.
+    *script
+        Replies, or one list of them, used up in order; one request takes one, and each retry
+        of the CLI is a request. Any of them may be a function from the request to the reply;
+        a function alone answers all requests, each in a thread of its own.
     fallback
-        What is answered when the script is used up.
+        What is answered beyond the last reply. Without it that is an error (418, which the
+        CLI neither retries nor rewords) that says so: no reply repeats by itself.
     port
         0 takes a free one.
 
-    Notes
-    -----
-    The CLI's side requests (titles, warm-ups, token counts: those that offer no tools) are
-    answered by themselves and recorded in `side_requests`; they use up no answer.
+    Raises
+    ------
+    OSError
+        The port is taken.
     """
 
     def __init__(
         self,
-        *script: Answer | Script | str,
-        fallback: Answer | Script | str = "(the script is at its end)",
+        *script: Answer | Script | Sequence[Answer | Script],
+        fallback: Answer | Script | None = None,
         port: int = 0,
     ) -> None:
-        self._script: deque[Script] = deque(_as_script(answer) for answer in script)
-        self._fallback = _as_script(fallback)
+        replies = _flat(script)
+        if len(script) == 1 and callable(script[0]):
+            fallback, replies = script[0], []
+        self._queue: deque[Answer | Script] = deque(replies)
+        self._fallback = fallback
         self._requests: list[Request] = []
         self._side_requests: list[Request] = []
         self._changed = threading.Condition()
-        self._closing = threading.Event()
-        self._ids = itertools.count(1)
-        self._server = _Server(("127.0.0.1", port), _Handler)
-        self._server.model = self
-        self._thread: threading.Thread | None = None
+        self._server = MessagesServer(port, self._answer)
 
     @classmethod
     def demo(cls, *, port: int = 0) -> ScriptedModel:
-        """Make the built-in demo model, which says plainly that it is a script, not Claude."""
+        """Make one that answers any prompt, for a tour of the product without Claude."""
         from ._demo_script import answer
 
         return cls(fallback=answer, port=port)
 
-    # -- life ------------------------------------------------------------------------------
+    # -- its life ------------------------------------------------------------------------------
 
     def __enter__(self) -> ScriptedModel:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def start(self) -> ScriptedModel:
-        """Serve from a thread of this process; return itself."""
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._server.serve_forever,
-                kwargs={"poll_interval": 0.05},
-                name="ipyclaude-scripted-model",
-                daemon=True,
-            )
-            self._thread.start()
         return self
 
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Stop serving; whatever hangs is let go."""
-        self._closing.set()
-        if self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._thread = None
-        self._server.server_close()
+        """Stop at once, answers under way included; may be called again."""
+        self._server.close()
 
     @property
     def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        """Where it is, as `http://127.0.0.1:PORT`."""
+        return self._server.url
 
-    @property
-    def env(self) -> dict[str, str]:
-        """The variables that make the CLI talk to it alone (CLI 2.1.330)."""
+    def env(self, config_dir: Path) -> dict[str, str]:
+        """Return the environment in which a Claude CLI talks to this model alone.
+
+        `config_dir` takes the CLI's own files. Pass it as `ClaudeAgentOptions.env`.
+        """
+        no_proxy = [os.environ.get("NO_PROXY", ""), "127.0.0.1", "localhost"]
         return {
+            **dict.fromkeys(_OTHER_LOGINS, ""),
+            "ANTHROPIC_API_KEY": API_KEY,
             "ANTHROPIC_BASE_URL": self.url,
-            "ANTHROPIC_API_KEY": MADE_UP_KEY,
+            "CLAUDE_CONFIG_DIR": str(config_dir),
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-            "NO_PROXY": "127.0.0.1,localhost",
+            "DISABLE_AUTOUPDATER": "1",
+            "DISABLE_ERROR_REPORTING": "1",
+            "DISABLE_TELEMETRY": "1",
+            "NO_PROXY": ",".join(filter(None, no_proxy)),
         }
 
-    def env_for(self, config_dir: str | Path) -> dict[str, str]:
-        """Like `env`, with a folder of its own for the CLI's files."""
-        return {**self.env, "CLAUDE_CONFIG_DIR": str(config_dir)}
+    # -- the script ----------------------------------------------------------------------------
 
-    # -- what is asked and answered ----------------------------------------------------------
-
-    def then(self, *script: Answer | Script | str) -> None:
-        """Add answers to the end of the script."""
+    def script(self, *replies: Answer | Script) -> None:
+        """Add replies to the end of the script."""
         with self._changed:
-            self._script.extend(_as_script(answer) for answer in script)
+            self._queue.extend(replies)
+
+    then, env_for = script, env
+
+    @property
+    def left(self) -> int:
+        """How many replies have not been used."""
+        with self._changed:
+            return len(self._queue)
 
     @property
     def requests(self) -> list[Request]:
-        """The calls of the model so far, side requests left out."""
+        """The bodies of the main loop's and subagents' requests so far, retries included."""
         with self._changed:
             return list(self._requests)
 
     @property
     def side_requests(self) -> list[Request]:
-        """The CLI's own calls, such as for a title."""
+        """The bodies of what the CLI asked on the side."""
         with self._changed:
             return list(self._side_requests)
 
-    def wait_for_requests(self, n: int, timeout: float = 20) -> list[Request]:
-        """Wait until there were `n` calls; `timeout` in seconds.
+    def wait_for_requests(self, n: int, timeout: float = 10.0) -> list[Request]:
+        """Wait until there are `n` requests or more, and return them.
 
         Raises
         ------
         TimeoutError
-            They did not come in time.
+            There are fewer after `timeout` seconds.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._requests) >= n, timeout):
-                raise TimeoutError(f"{len(self._requests)} of {n} requests came in {timeout} s")
+                raise TimeoutError(f"{len(self._requests)} of {n} requests after {timeout} s")
             return list(self._requests)
 
-    def answer(self, request: Request) -> Answer:
-        """Record a request and take its answer from the script."""
-        with self._changed:
-            if _is_side(request):
+    def _answer(self, request: Request) -> Reply | ApiError:
+        if is_side_request(request):
+            with self._changed:
                 self._side_requests.append(request)
-                return reply(_SIDE_ANSWER)
+            return side_reply(request)
+        with self._changed:
             self._requests.append(request)
-            script = self._script.popleft() if self._script else self._fallback
+            number = len(self._requests)
+            answer = self._queue.popleft() if self._queue else self._fallback
             self._changed.notify_all()
-        return script(request)
-
-    def pause(self, seconds: float) -> None:
-        """Wait; shorter if the server closes."""
-        self._closing.wait(seconds)
-
-    def wait(self, release: threading.Event) -> None:
-        """Wait until `release` is set or the server closes."""
-        while not release.wait(0.02) and not self._closing.is_set():
-            pass
-
-    def new_id(self, prefix: str) -> str:
-        """Make an id as the API does."""
-        return f"{prefix}_scripted{next(self._ids):06d}"
+        if answer is None:
+            return error(418, message=f"ScriptedModel: there is no reply to request {number}.")
+        return to_reply(answer(request) if callable(answer) else answer)
 
 
-def _as_script(answer: Answer | Script | str) -> Script:
-    if isinstance(answer, str):
-        return _as_script(reply(text(answer)))
-    if isinstance(answer, Reply | HttpError):
-        return lambda _request: answer
-    return answer
-
-
-def _is_side(request: Request) -> bool:
-    return not request.tools
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-    model: ScriptedModel
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that hangs up in mid-answer (Stop, a killed CLI) is the normal case here.
-        if not isinstance(sys.exc_info()[1], ConnectionError | _Cut):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Small events must leave at once, not when a packet is full.
-    disable_nagle_algorithm = True
-    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Stay quiet."""
-
-    def do_HEAD(self) -> None:
-        """Answer the CLI's check that somebody listens."""
-        self._send(200, {})
-
-    def do_GET(self) -> None:
-        """Know nothing."""
-        self._send(404, _error("not_found_error", "nothing here"))
-
-    def do_POST(self) -> None:
-        """Answer a call of the API."""
-        length = int(self.headers.get("content-length") or 0)
-        try:
-            body: Any = json.loads(self.rfile.read(length) or b"{}")
-        except ValueError:
-            self._send(400, _error("invalid_request_error", "the body is no JSON"))
-            return
-        path = urlsplit(self.path).path
-        if path.endswith("/count_tokens"):
-            self._send(200, {"input_tokens": 10})
-        elif not path.endswith("/v1/messages"):
-            self._send(200, {})
+def _flat(script: Sequence[Answer | Script | Sequence[Answer | Script]]) -> list[Answer | Script]:
+    """Return the replies of the arguments; a tuple is an item, as `server_tool` makes it."""
+    found: list[Answer | Script] = []
+    for part in script:
+        if isinstance(part, list):
+            found.extend(part)
         else:
-            self._messages(body)
-
-    def _messages(self, body: dict[str, Any]) -> None:
-        hidden = ("x-api-key", "authorization")
-        headers = {k.lower(): v for k, v in self.headers.items() if k.lower() not in hidden}
-        request = Request(body, headers)
-        answer = self.server.model.answer(request)
-        if isinstance(answer, HttpError):
-            more = {} if answer.retry_after is None else {"retry-after": str(answer.retry_after)}
-            self._send(answer.status, _error(answer.type, answer.message), more)
-        elif body.get("stream"):
-            self._stream(answer, request)
-        else:
-            self._send(200, _whole(answer, request, self.server.model))
-
-    def _send(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def _stream(self, answer: Reply, request: Request) -> None:
-        model = self.server.model
-        model.pause(answer.first_token_ms / 1000)
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("transfer-encoding", "chunked")
-        self.end_headers()
-        try:
-            for data in _wire(answer, request, model):
-                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-                self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
-        except _Cut:
-            self.close_connection = True  # without the last chunk: the stream broke off
+            found.append(cast("Answer | Script", part))
+    return found
 
 
-def _wire(answer: Reply, request: Request, model: ScriptedModel) -> Iterator[bytes]:
-    yield _sse("message_start", message=_message(request, model, answer.usage))
-    index = 0
-    for item in answer.items:
-        if isinstance(item, Block):
-            yield from _block(item, index, model)
-            index += 1
-        else:
-            yield from _other(item, model)
-    yield _sse(
-        "message_delta",
-        delta={"stop_reason": answer.stop, "stop_sequence": None},
-        usage={"output_tokens": 20, **answer.usage},
-    )
-    yield _sse("message_stop")
+def is_side_request(request: Json) -> bool:
+    """Tell if the CLI asks this on the side of the conversation.
+
+    Seen of CLI 2.1.330: checks have `max_tokens` 1; titles and summaries have no tools and no
+    `context_management`, which the main loop sends even where it has no tools.
+    """
+    if request.get("max_tokens", 0) <= 1:
+        return True
+    return not request.get("tools") and "context_management" not in request
 
 
-def _block(item: Block, index: int, model: ScriptedModel) -> Iterator[bytes]:
-    start = dict(item.start)
-    if start.get("type") == "tool_use" and not start.get("id"):
-        start["id"] = model.new_id("toolu")
-    yield _sse("content_block_start", index=index, content_block=start)
-    for delta in item.deltas:
-        if item.delay_ms:
-            model.pause(item.delay_ms / 1000)
-        yield _sse("content_block_delta", index=index, delta=delta)
-    yield _sse("content_block_stop", index=index)
+def side_reply(request: Json) -> Reply:
+    """Return an answer that suits what is asked on the side: text, or JSON by the schema."""
+    output: Json = request.get("output_config") or {}
+    form: Json = output.get("format") or {}
+    schema: Json = form.get("schema") or {}
+    if schema:
+        return Reply(json.dumps(_example(schema)))
+    return Reply("ok" if request.get("max_tokens", 0) <= 1 else "Scripted session")
 
 
-def _other(item: Item, model: ScriptedModel) -> Iterator[bytes]:
-    if isinstance(item, Event):
-        yield f"event: {item.type}\ndata: {json.dumps(item.data)}\n\n".encode()
-    elif isinstance(item, Raw):
-        yield item.data
-    elif isinstance(item, Hang):
-        model.wait(item.release)
-    elif isinstance(item, Cut):
-        raise _Cut
+def _example(schema: Json) -> Any:
+    """Return the plainest value that fits a JSON schema."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type")
+    if kind == "object":
+        return {name: _example(part) for name, part in schema.get("properties", {}).items()}
+    plain: dict[Any, Any] = {"boolean": False, "integer": 0, "number": 0, "array": [], "null": None}
+    return plain.get(kind, "Scripted session")
 
 
-def _sse(kind: str, **data: Any) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n".encode()
-
-
-def _message(request: Request, model: ScriptedModel, usage: Mapping[str, int]) -> dict[str, Any]:
-    return {
-        "id": model.new_id("msg"),
-        "type": "message",
-        "role": "assistant",
-        "model": request.model,
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 1, **usage},
-    }
-
-
-def _whole(answer: Reply, request: Request, model: ScriptedModel) -> dict[str, Any]:
-    """Return an answer that is not streamed: its text blocks alone."""
-    blocks = [item for item in answer.items if isinstance(item, Block)]
-    texts = ["".join(str(d.get("text", "")) for d in item.deltas) for item in blocks]
-    content = [{"type": "text", "text": words} for words in texts if words]
-    message = _message(request, model, answer.usage)
-    return {**message, "content": content, "stop_reason": "end_turn"}
-
-
-def _error(kind: str, message: str) -> dict[str, Any]:
-    return {"type": "error", "error": {"type": kind, "message": message}}
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the server by itself until it is interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m ipyclaude.testing.model", description=__doc__)
-    parser.add_argument("--demo", action="store_true", help="the built-in demo model")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    chosen = parser.parse_args(arguments)
-    model = ScriptedModel.demo(port=chosen.port) if chosen.demo else ScriptedModel(port=chosen.port)
-    with model:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a model until it is killed or standard input ends; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m ipyclaude.testing.model")
+    parser.add_argument("--demo", action="store_true", required=True, help="answer any prompt")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    arguments = parser.parse_args(argv)
+    with ScriptedModel.demo(port=arguments.port) as model:
         sys.stdout.write(json.dumps({"url": model.url}) + "\n")
         sys.stdout.flush()
         try:
-            while True:
-                time.sleep(3600)
+            while sys.stdin.read(4096):
+                pass
         except KeyboardInterrupt:
-            return 0
+            return 130
+    return 0
 
 
 if __name__ == "__main__":

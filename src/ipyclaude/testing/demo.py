@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .replies import Answer, Block, Item, Request, blocks_of, reply, text, thinking, tool
+from .replies import Answer, Block, Item, Json, Reply, text, thinking, tool
+from .requests import Request, blocks_of
 
 WHO = "*I am a script, not Claude: a built-in demo model with prepared answers.*"
-_DELAY_MS = 15
+_DELAY = 0.015  # seconds
+_CHARS = 12
 _STEPS = (
     ("Look at the data", "Looking at the data"),
     ("Draw a first plot", "Drawing a first plot"),
@@ -23,26 +25,27 @@ _PLAN = re.compile(r"\b(?:plan|to-?dos?|steps?|tasks?)\b", re.I)
 _TOOL = re.compile(r"\b(?:files?|folder|list|run|ls)\b", re.I)
 
 
-def answer(request: Request) -> Answer:
+def answer(body: Json) -> Answer:
     """Answer any prompt, usefully for a tour."""
+    request = Request(body)
     if "StructuredOutput" in request.tools and not request.results:
         schema = _schema(request)
-        return reply(tool("StructuredOutput", **_example(schema)))
+        return Reply(tool("StructuredOutput", _example(schema)))
     prompt = request.prompt
     if _MEMORY.search(prompt):
-        return reply(_say(_memory(request)))
+        return Reply(_say(_memory(request)))
     calls = _calls_since_prompt(request)
     if _PLAN.search(prompt):
         return _plan(request, calls)
     if _TOOL.search(prompt):
         return _tool(request, calls)
-    return reply(
+    return Reply(
         thinking("A script thinks nothing; this only shows where thinking goes."), _hello(prompt)
     )
 
 
 def _say(words: str) -> Block:
-    return text(words, delay_ms=_DELAY_MS)
+    return text(words, chunk_chars=_CHARS, delay=_DELAY)
 
 
 def _hello(prompt: str) -> Block:
@@ -86,18 +89,18 @@ def _plan(request: Request, calls: list[dict[str, Any]]) -> Answer:
         moves = _todo_writes()
         nth = len(done)
         if nth < len(moves):
-            return reply(*_intro(nth), moves[nth])
+            return Reply(*_intro(nth), moves[nth])
     elif "TaskCreate" in request.tools:
         moves = _task_moves(_task_ids(request))
         nth = sum(call["name"] == "TaskUpdate" for call in calls)
         if not done:
-            return reply(*_intro(0), *_task_creates())
+            return Reply(*_intro(0), *_task_creates())
         if nth < len(moves):
-            return reply(moves[nth])
+            return Reply(moves[nth])
     elif "ToolSearch" in request.tools and not calls:
-        return reply(tool("ToolSearch", query="select:TaskCreate,TaskUpdate,TodoWrite"))
+        return Reply(tool("ToolSearch", {"query": "select:TaskCreate,TaskUpdate,TodoWrite"}))
     listed = "\n".join(f"- [x] {content}" for content, _ in _STEPS)
-    return reply(_say(f"The plan went through its steps:\n\n{listed}\n\n{WHO}\n"))
+    return Reply(_say(f"The plan went through its steps:\n\n{listed}\n\n{WHO}\n"))
 
 
 def _intro(nth: int) -> list[Item]:
@@ -111,7 +114,7 @@ def _todo_writes() -> list[Block]:
             {"content": content, "status": _status(n, active), "activeForm": doing}
             for n, (content, doing) in enumerate(_STEPS)
         ]
-        moves.append(tool("TodoWrite", todos=todos))
+        moves.append(tool("TodoWrite", {"todos": todos}))
     return moves
 
 
@@ -121,7 +124,7 @@ def _status(n: int, active: int) -> str:
 
 def _task_creates() -> list[Item]:
     return [
-        tool("TaskCreate", subject=content, description=content, activeForm=doing)
+        tool("TaskCreate", {"subject": content, "description": content, "activeForm": doing})
         for content, doing in _STEPS
     ]
 
@@ -133,7 +136,7 @@ def _task_ids(request: Request) -> list[str]:
 
 def _task_moves(ids: list[str]) -> list[Block]:
     return [
-        tool("TaskUpdate", taskId=task, status=status)
+        tool("TaskUpdate", {"taskId": task, "status": status})
         for task in ids
         for status in ("in_progress", "completed")
     ]
@@ -144,14 +147,17 @@ def _task_moves(ids: list[str]) -> list[Block]:
 
 def _tool(request: Request, calls: list[dict[str, Any]]) -> Answer:
     if not calls:
-        return reply(
+        return Reply(
             _say(f"{WHO}\n\nI ask to run a command; nothing runs before you allow it.\n"),
-            tool("Bash", command="touch demo.txt && ls", description="Make a file and list all"),
+            tool(
+                "Bash",
+                {"command": "touch demo.txt && ls", "description": "Make a file and list all"},
+            ),
         )
     result = request.results[-1] if request.results else {}
     if result.get("is_error"):
-        return reply(_say("You did not allow it, so nothing was run.\n"))
-    return reply(_say(f"It ran. What came back:\n\n```\n{_words(result)}\n```\n"))
+        return Reply(_say("You did not allow it, so nothing was run.\n"))
+    return Reply(_say(f"It ran. What came back:\n\n```\n{_words(result)}\n```\n"))
 
 
 def _words(result: dict[str, Any]) -> str:
