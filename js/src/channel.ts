@@ -8,6 +8,9 @@ import type { ErrorInfo, Events, Model, Results, Snapshot, ToPage, Unsent } from
 /** How long a reply may take (ms) before a person is told. */
 export const REPLY_MS = 10_000;
 
+/** A snapshot that is not here so soon (ms) is asked for again, each time after twice as long. */
+export const AGAIN_MS = 100;
+
 /** A request that was refused, or that nobody answered. */
 export class RequestError extends Error {
   constructor(
@@ -46,6 +49,8 @@ export class Channel {
   private sent = 0;
   /** The number of the last message folded; null while a snapshot is awaited. */
   private n: number | null = null;
+  private again: ReturnType<typeof setTimeout> | undefined;
+  private heardAt = Number.NEGATIVE_INFINITY;
   private alive = true;
   private closed = false;
 
@@ -61,7 +66,8 @@ export class Channel {
   request<U extends Unsent>(unsent: U): Promise<Results[U["type"]]> {
     const id = `${this.prefix}-${++this.sent}`;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.gaveUp(id), REPLY_MS);
+      const sentAt = Date.now();
+      const timer = setTimeout(() => this.gaveUp(id, sentAt), REPLY_MS);
       this.waiting.set(id, { resolve: resolve as (result: unknown) => void, reject, timer });
       try {
         this.model.send({ ...unsent, id });
@@ -72,14 +78,22 @@ export class Channel {
     });
   }
 
-  /** Ask for a snapshot. */
-  hello(): void {
+  /**
+   * Ask for a snapshot, until it comes.
+   *
+   * JupyterLab starts a comm's subshell when the comm opens; what is sent before that is done
+   * goes to the main shell, where it waits for the end of the very cell that made this view.
+   */
+  hello(wait = AGAIN_MS): void {
+    clearTimeout(this.again);
+    if (wait < REPLY_MS) this.again = setTimeout(() => this.hello(wait * 2), wait);
     // A failure shows as `alive(false)`.
     this.request({ type: "hello" }).catch(() => undefined);
   }
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.again);
     this.model.off("msg:custom", this.heard);
     this.model.off("comm_live_update", this.commChanged);
     for (const id of [...this.waiting.keys()]) {
@@ -91,12 +105,14 @@ export class Channel {
 
   private readonly heard = (message: ToPage): void => {
     if (this.closed) return;
+    this.heardAt = Date.now();
     this.setAlive(true);
     if (message.type === "reply") {
       const waiting = this.settle(message.id);
       if (message.error) waiting?.reject(new RequestError(message.error));
       else waiting?.resolve(message.result);
     } else if (message.type === "snapshot") {
+      clearTimeout(this.again);
       this.n = message.n;
       this.hearers.snapshot(message);
     } else if (message.type === "events") {
@@ -123,9 +139,10 @@ export class Channel {
     return waiting;
   }
 
-  private gaveUp(id: string): void {
+  private gaveUp(id: string, sentAt: number): void {
     this.settle(id)?.reject(new RequestError(NO_REPLY, true));
-    this.setAlive(false);
+    // One request may wait behind a busy cell while others are answered.
+    if (this.heardAt < sentAt) this.setAlive(false);
   }
 
   private setAlive(alive: boolean): void {

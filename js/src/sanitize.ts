@@ -20,6 +20,8 @@ const TAGS = (
 const CONFIG: Config = {
   ALLOWED_TAGS: TAGS,
   ALLOWED_ATTR: ["href", "title", "alt", "src", "align", "colspan", "rowspan", "start", "open"],
+  // The others' values must look like an address that is allowed.
+  ADD_URI_SAFE_ATTR: ["align", "colspan", "rowspan", "start", "open"],
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#)/i,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,

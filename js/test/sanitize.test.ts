@@ -75,6 +75,12 @@ describe("what is harmless stays", () => {
     expect(link?.title).toBe("https://example.org/a");
   });
 
+  test("lists keep their first number and table cells their side", () => {
+    expect(markdown("3. three\n4. four").querySelector("ol")?.getAttribute("start")).toBe("3");
+    const cell = markdown("| a |\n| -: |\n| 1 |").querySelector("td");
+    expect(cell?.getAttribute("align")).toBe("right");
+  });
+
   test("a remote image shows its address, and loads on a click only", () => {
     const el = markdown("![chart](https://example.org/a.png)");
     expect(el.querySelector("img")).toBeNull();
