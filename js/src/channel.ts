@@ -117,6 +117,9 @@ export class Channel {
       this.hearers.snapshot(message);
     } else if (message.type === "events") {
       this.number(message);
+    } else if (message.type === "d") {
+      const { n, ...delta } = message;
+      this.number({ type: "events", n, events: [delta] });
     }
   };
 

@@ -1,0 +1,113 @@
+"""One JupyterLab and one Chromium for all tests; a page, a store and a model for each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from live_notebook import Desk, JupyterServer, LabNotebook
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from ipyclaude.testing import ScriptedModel
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+#: Kernels beside the installed one (7.4): each treats messages to a busy kernel in another way.
+OLDER_KERNELS = {
+    "ipykernel-7.1.0": ("ipykernel==7.1.0", "nest-asyncio"),
+    "ipykernel-6.31.0": ("ipykernel==6.31.0", "nest-asyncio"),
+}
+WAIT_MS = 30_000
+
+expect.set_options(timeout=WAIT_MS)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium where there is one, else Playwright's."""
+    names = (os.environ.get("IPYCLAUDE_CHROMIUM"), "chromium", "chromium-browser")
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """One profile for all pages, so that JupyterLab's files are fetched once."""
+    context = chromium.new_context(viewport={"width": 1200, "height": 1000})
+    context.set_default_timeout(WAIT_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def older_kernels(request: pytest.FixtureRequest) -> dict[str, Path]:
+    """Folders with other versions of ipykernel, kept from run to run."""
+    found: dict[str, Path] = {}
+    for name, wanted in OLDER_KERNELS.items():
+        folder = Path(request.config.cache.mkdir(f"{name}-py{sys.version_info[1]}"))
+        if not (folder / "ipykernel").is_dir():
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            subprocess.run([*pip, "--target", str(folder), *wanted], check=True, timeout=120)
+        found[name] = folder
+    return found
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, older_kernels: dict[str, Path]
+) -> Iterator[JupyterServer]:
+    """One Jupyter server for all tests."""
+    server = JupyterServer(tmp_path_factory.mktemp("jupyter"), older_kernels)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    """Plays Claude's part; a test adds what it answers."""
+    with ScriptedModel() as model:
+        yield model
+
+
+@pytest.fixture
+def desk(
+    server: JupyterServer,
+    context: BrowserContext,
+    model: ScriptedModel,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Desk]:
+    """The test's own desk; its pages and kernels end with it."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    yield Desk(server, context, model, tmp_path, name)
+    for page in list(context.pages):
+        page.close()
+    server.end_kernels()
+
+
+@pytest.fixture(scope="session")
+def shoot() -> Callable[[LabNotebook, str], None]:
+    """Keep a picture of the page as a test artefact."""
+    folder = ROOT / "test-artifacts"
+    folder.mkdir(exist_ok=True)
+
+    def shoot(notebook: LabNotebook, name: str) -> None:
+        notebook.page.screenshot(path=folder / f"{name}.png")
+
+    return shoot

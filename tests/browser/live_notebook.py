@@ -1,0 +1,369 @@
+"""A real Jupyter server, and a notebook of it as a person has it before them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Route
+
+from ipyclaude.testing import ScriptedModel
+
+SLOW_MS = 60_000  # a page or a kernel starts, on a machine that has other things to do
+START_SECONDS = 60
+_LOGINS = ("ANTHROPIC_", "CLAUDE_", "IPYCLAUDE_")
+NEWS = "@jupyterlab/apputils-extension:notification"
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class JupyterServer:
+    """JupyterLab and Notebook 7 from one process, with settings of their own."""
+
+    def __init__(self, folder: Path, extra_kernels: dict[str, Path]) -> None:
+        self.root = folder / "notebooks"
+        self.token = secrets.token_hex(16)
+        self.port = free_port()
+        self._folder, self._log = folder, folder / "server.log"
+        self.root.mkdir(parents=True)
+        for name, packages in extra_kernels.items():
+            self._add_kernel(name, packages)
+        self._process = self._start()
+        self._wait()
+        self.set_lab_setting(NEWS, {"fetchNews": "false", "checkForUpdates": False})
+
+    def _add_kernel(self, name: str, packages: Path) -> None:
+        """A kernel of this Python with `packages` ahead of what is installed."""
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": name,
+            "language": "python",
+            "env": {"PYTHONPATH": str(packages)},
+            "metadata": {"debugger": False},
+        }
+        folder = self._folder / "data" / "kernels" / name
+        folder.mkdir(parents=True)
+        (folder / "kernel.json").write_text(json.dumps(spec))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+        command += [f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0"]
+        command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={self.root}"]
+        command += [f"--IdentityProvider.token={self.token}", "--LabApp.news_url=None"]
+        command += ["--LabApp.expose_app_in_browser=True"]
+        command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
+        places = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "IPYTHONDIR": "ipython",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "HOME": "home",
+        }
+        env = {key: value for key, value in os.environ.items() if not key.startswith(_LOGINS)}
+        env.update({key: str(self._folder / name) for key, name in places.items()})
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def _wait(self) -> None:
+        waiting = self._process
+        for _ in range(START_SECONDS * 10):
+            with contextlib.suppress(OSError):
+                self.api("GET", "status")
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                waiting.wait(0.1)
+                break
+        raise RuntimeError(f"The Jupyter server did not start:\n{self._log.read_text()}")
+
+    def api(self, method: str, path: str, body: object = None, base: str = "api") -> Any:
+        """Call the server's REST API; return what it says, as JSON."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/{base}/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            method=method,
+            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def set_lab_setting(self, plugin: str, values: dict[str, Any]) -> None:
+        """Write a person's settings of a plugin of JupyterLab; pages read them when they open."""
+        self.api("PUT", f"settings/{plugin}", {"raw": json.dumps(values)}, base="lab/api")
+
+    def end_kernels(self) -> None:
+        """End all kernels."""
+        for session in self.api("GET", "sessions"):
+            self.api("DELETE", f"sessions/{session['id']}")
+        for kernel in self.api("GET", "kernels"):
+            self.api("DELETE", f"kernels/{kernel['id']}")
+
+    def url(self, path: str, app: str = "lab") -> str:
+        """Return the address of a notebook in `lab` or in Notebook 7 (`notebook`)."""
+        place = "lab/tree" if app == "lab" else "notebooks"
+        rest = "&reset" if app == "lab" else ""
+        return f"http://127.0.0.1:{self.port}/{place}/{path}?token={self.token}{rest}"
+
+    def stop(self) -> None:
+        """End the server and its kernels."""
+        with contextlib.suppress(OSError):
+            self.end_kernels()
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+_FIND_PANEL = """() => {
+  window.__panel = () => {
+    for (const widget of window.jupyterapp.shell.widgets('main')) {
+      if (widget.sessionContext && widget.content && widget.content.widgets) return widget;
+    }
+    return null;
+  };
+  return !!window.__panel();
+}"""
+_KERNEL_IDLE = """() => {
+  const kernel = window.__panel().sessionContext.session?.kernel;
+  return kernel?.status === 'idle';
+}"""
+_RUN = """(i) => {
+  const panel = window.__panel();
+  panel.content.activeCellIndex = i;
+  panel.content.deselectAll();
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+_DONE = """(i) => {
+  const cell = window.__panel().content.widgets[i];
+  return cell.model.executionCount !== null && cell.model.executionState === 'idle';
+}"""
+
+
+_IDLE = "(i) => window.__panel().content.widgets[i].model.executionState === 'idle'"
+
+
+def _refuse_kernels(route: Route) -> None:
+    if route.request.method == "POST":
+        route.abort()
+    else:
+        route.continue_()
+
+
+@dataclass
+class LabNotebook:
+    """One notebook, open in a page; cells are known by their number, from 0."""
+
+    page: Page
+    server: JupyterServer
+    path: str
+    app: str = "lab"
+    asked: list[str] = field(default_factory=list[str])
+    errors: list[str] = field(default_factory=list[str])
+
+    @classmethod
+    def open(
+        cls,
+        context: BrowserContext,
+        server: JupyterServer,
+        path: str,
+        *,
+        app: str = "lab",
+        kernel: bool = True,
+        may_start: bool = True,
+    ) -> LabNotebook:
+        """Open a notebook in a new page; wait for its kernel, if it gets one.
+
+        Without `may_start` the page's requests for a kernel fail, as where there is none.
+        """
+        notebook = cls(context.new_page(), server, path, app)
+        if not may_start:
+            notebook.page.route("**/api/sessions*", _refuse_kernels)
+        notebook.page.on("request", notebook._note_request)
+        notebook.page.on("pageerror", lambda error: notebook.errors.append(str(error)))
+        notebook.page.goto(server.url(path, app))
+        notebook.wait_open(kernel=kernel)
+        return notebook
+
+    def _note_request(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+    @property
+    def foreign_requests(self) -> list[str]:
+        """What the page asked of anybody but the Jupyter server."""
+        own = (f"http://127.0.0.1:{self.server.port}/", "data:", "blob:")
+        return [url for url in self.asked if not url.startswith(own)]
+
+    def wait_open(self, *, kernel: bool = True) -> None:
+        """Wait until the notebook is drawn, and its kernel is idle."""
+        self.page.wait_for_function(
+            "() => window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell')",
+            timeout=SLOW_MS,
+        )
+        self.page.wait_for_function(_FIND_PANEL, timeout=SLOW_MS)
+        if kernel:
+            self.page.wait_for_function(_KERNEL_IDLE, timeout=SLOW_MS)
+
+    def reload(self) -> None:
+        """Load the page again; the kernel goes on."""
+        self.page.reload()
+        self.wait_open(kernel=False)
+
+    # -- cells -------------------------------------------------------------------------
+
+    def start(self, cell: int) -> None:
+        """Run a cell, without waiting for its end."""
+        self.page.evaluate(_RUN, cell)
+
+    def wait_done(self, cell: int) -> None:
+        """Wait until a cell has run."""
+        self.page.wait_for_function(_DONE, arg=cell, timeout=SLOW_MS)
+
+    def wait_idle(self, cell: int) -> None:
+        """Wait until a cell neither runs nor is queued, whether it has run or not."""
+        self.page.wait_for_function(_IDLE, arg=cell, timeout=SLOW_MS)
+
+    def run(self, cell: int) -> None:
+        """Run a cell to its end."""
+        self.start(cell)
+        self.wait_done(cell)
+
+    def running(self, cell: int) -> bool:
+        """Say whether a cell is running, or waits for its turn."""
+        return not self.page.evaluate(_DONE, cell)
+
+    def cell(self, cell: int) -> Locator:
+        """Return the whole cell."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(cell)
+
+    def output(self, cell: int) -> Locator:
+        """Return what stands below the cell's source."""
+        return self.cell(cell).locator(".jp-Cell-outputArea")
+
+    def hook(self, cell: int, name: str, state: str = "") -> Locator:
+        """Return the parts of our widget in a cell's output that have this `data-ipc`."""
+        extra = f'[data-state="{state}"]' if state else ""
+        return self.output(cell).locator(f'[data-ipc="{name}"]{extra}')
+
+    def outputs(self, cell: int) -> list[dict[str, Any]]:
+        """Return a cell's outputs, as they would be saved now."""
+        found: list[dict[str, Any]] = self.page.evaluate(
+            "(i) => window.__panel().content.model.cells.get(i).toJSON().outputs", cell
+        )
+        return found
+
+    def text(self, cell: int) -> str:
+        """Return what a cell printed."""
+        return "".join("".join(output["text"]) for output in self.outputs(cell) if "text" in output)
+
+    # -- the notebook ------------------------------------------------------------------
+
+    def command(self, name: str, **arguments: object) -> None:
+        """Run a command of the application to its end."""
+        self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)",
+            [name, arguments],
+        )
+
+    def interrupt(self) -> None:
+        """What the interrupt button does."""
+        self.command("notebook:interrupt-kernel")
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel, and wait for it."""
+        self.page.evaluate("() => window.__panel().sessionContext.restartKernel().then(() => null)")
+        self.page.wait_for_function(_KERNEL_IDLE, timeout=SLOW_MS)
+
+    def shut_down_kernel(self) -> None:
+        """End the kernel; the notebook stays open without one."""
+        self.page.evaluate("() => window.__panel().sessionContext.shutdown().then(() => null)")
+
+    def save(self) -> Any:
+        """Save the notebook; return what is in the file."""
+        self.page.evaluate("() => window.__panel().context.save().then(() => null)")
+        read: Any = nbformat.read  # pyright: ignore[reportUnknownMemberType]
+        return read(self.server.root / self.path, as_version=4)
+
+    def close(self) -> None:
+        """Close the page."""
+        self.page.close()
+
+
+def write_notebook(path: Path, cells: list[str], kernel: str = "python3") -> None:
+    """Write a notebook of code cells."""
+    v4: Any = nbformat.v4
+    notebook = v4.new_notebook(
+        cells=[v4.new_code_cell(source) for source in cells],
+        metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
+    )
+    write: Any = nbformat.write  # pyright: ignore[reportUnknownMemberType]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(notebook, path)
+
+
+@dataclass
+class Desk:
+    """Opens notebooks on the test's own store and model."""
+
+    server: JupyterServer
+    context: BrowserContext
+    model: ScriptedModel
+    folder: Path
+    name: str
+
+    def setup(self) -> str:
+        """Return the source of a first cell: our environment, and the extension."""
+        env = {
+            **self.model.env(self.folder / "claude"),
+            "IPYCLAUDE_DATA_DIR": str(self.folder / "data"),
+            "IPYCLAUDE_SERVER_LABEL": "test",
+        }
+        return f"import os\nos.environ.update({json.dumps(env)})\n%load_ext ipyclaude"
+
+    def open(
+        self,
+        *cells: str,
+        name: str = "notebook",
+        kernel: str = "python3",
+        app: str = "lab",
+        ready: bool = True,
+    ) -> LabNotebook:
+        """Open a new notebook whose cell 0 loads the extension, and run that if `ready`."""
+        path = f"{self.name}/{name}.ipynb"
+        write_notebook(self.server.root / path, [self.setup(), *cells], kernel)
+        notebook = LabNotebook.open(self.context, self.server, path, app=app)
+        if ready:
+            notebook.run(0)
+        return notebook
+
+
+@contextlib.contextmanager
+def subshells_disabled(server: JupyterServer) -> Iterator[None]:
+    """Let pages opened within send comm messages to the main shell only."""
+    plugin = "@jupyterlab/apputils-extension:kernels-settings"
+    server.set_lab_setting(plugin, {"commsOverSubshells": "disabled"})
+    try:
+        yield
+    finally:
+        server.set_lab_setting(plugin, {})

@@ -1,0 +1,160 @@
+"""`ClaudeChat` in a real JupyterLab: keys, sessions, restarts, and other kernels' writing."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from live_notebook import Desk, LabNotebook
+from playwright.sync_api import Locator, expect
+
+from ipyclaude.messages import Message, SessionInfo, TextBlock
+from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.testing import Reply, text, tool
+
+CHAT = "%claude_session chat"
+
+
+def _chat(nb: LabNotebook, cell: int) -> Locator:
+    """Show a chat in a cell, and wait for it."""
+    nb.run(cell)
+    chat = nb.hook(cell, "chat")
+    expect(chat.locator('[data-ipc="state-line"]')).to_have_attribute("data-state", "local")
+    return chat
+
+
+def _part(chat: Locator, name: str, state: str = "") -> Locator:
+    extra = f'[data-state="{state}"]' if state else ""
+    return chat.locator(f'[data-ipc="{name}"]{extra}')
+
+
+def _ask(chat: Locator, words: str) -> None:
+    area = _part(chat, "composer")
+    area.fill(words)
+    area.press("Enter")
+
+
+def _seed(desk: Desk, name: str, count: int) -> None:
+    """Put a session of `count` prompts and answers into the store."""
+    store = SqliteStore(desk.folder / "data" / "ipyclaude.sqlite3")
+    session = SessionInfo(name=name, cwd=str(desk.folder))
+    store.put(session)
+    for number in range(count):
+        for kind, words in (("user", "Question"), ("assistant", "Answer")):
+            content = (TextBlock(text=f"{words} {number} of {name}."),)
+            store.put(
+                Message(
+                    session_id=session.client_id, type=kind, content=content, turn_id=str(number)
+                )
+            )
+    store.close()
+
+
+def test_the_composer_sends_breaks_lines_and_stops(desk: Desk) -> None:
+    """Enter sends, Shift+Enter breaks the line and doesn't run the cell, Esc stops the turn."""
+    gate = threading.Event()
+    desk.model.script(
+        Reply(tool("ToolSearch", {"query": "select:TaskCreate,TaskUpdate"})),
+        Reply(tool("TaskCreate", {"subject": "Feed the cat", "description": "d"})),
+        Reply(text("Half an answer, and more.", chunk_chars=14, hold=gate)),
+        "A second answer.",
+    )
+    nb = desk.open(CHAT)
+    chat = _chat(nb, 1)
+    area = _part(chat, "composer")
+    area.fill("one")
+    area.press("Shift+Enter")
+    area.press_sequentially("two")
+    expect(area).to_have_value("one\ntwo")
+    area.press("Enter")
+    expect(area).to_have_value("")
+    expect(_part(chat, "message", "live")).to_contain_text("Half an answer")
+    expect(_part(chat, "todo", "pending")).to_contain_text("Feed the cat")
+    area.press("Escape")
+    expect(_part(chat, "stop")).to_be_hidden()
+    expect(_part(chat, "log")).to_contain_text("Stopped")
+    expect(_part(chat, "log")).to_contain_text("Half an answer")
+    sent = desk.model.requests[0]["messages"][-1]["content"]
+    assert "one\\ntwo" in json.dumps(sent)
+    _ask(chat, "again")
+    expect(_part(chat, "log")).to_contain_text("A second answer.")
+    expect(_part(chat, "state-line")).to_contain_text("opus")
+    assert nb.cell(1).locator(".jp-InputArea-prompt").first.inner_text() == "[2]:"
+
+
+def test_the_switcher_lists_searches_opens_and_makes_sessions(desk: Desk) -> None:
+    """Sessions are listed and found, one opens whole by scrolling up, and a new one is made."""
+    _seed(desk, "birds", 60)
+    _seed(desk, "boats", 1)
+    desk.model.script("Hello from the new one.")
+    nb = desk.open("%claude_session open boats", CHAT)
+    nb.run(1)
+    chat = _chat(nb, 2)
+    expect(_part(chat, "log")).to_contain_text("Answer 0 of boats.")
+    _part(chat, "sessions").click()
+    expect(_part(chat, "session")).to_have_count(2)
+    _part(chat, "session-search").fill("bir")
+    expect(_part(chat, "session")).to_have_count(1)
+    _part(chat, "session").click()
+    log = _part(chat, "log")
+    expect(log).to_contain_text("Answer 59 of birds.")
+    expect(log).not_to_contain_text("Question 0 of birds.")
+    for _ in range(3):
+        if not _part(chat, "older").is_visible():
+            break
+        before = _part(chat, "message").count()
+        _part(chat, "older").click()
+        expect(_part(chat, "message")).not_to_have_count(before)
+    expect(log).to_contain_text("Question 0 of birds.")
+    expect(_part(chat, "message")).to_have_count(120)
+    _part(chat, "sessions").click()
+    _part(chat, "session-search").fill("cats")
+    _part(chat, "new-session").click()
+    expect(_part(chat, "sessions")).to_contain_text("cats")
+    expect(_part(chat, "message")).to_have_count(0)
+    _ask(chat, "hello")
+    expect(log).to_contain_text("Hello from the new one.")
+
+
+def test_a_restarted_kernel_shows_the_whole_session_again(desk: Desk) -> None:
+    """After a restart `open last` and `chat` redraw all, and two chats follow one session."""
+    desk.model.script("The first answer.", "The second answer.", "The third answer.")
+    nb = desk.open("%%claude\nFirst?", "%claude_session open last", CHAT, CHAT)
+    nb.run(1)
+    chat = _chat(nb, 3)
+    _ask(chat, "Second?")
+    expect(_part(chat, "log")).to_contain_text("The second answer.")
+    nb.restart_kernel()
+    nb.run(0)
+    nb.run(2)
+    chat = _chat(nb, 3)
+    log = _part(chat, "log")
+    for words in ("First?", "The first answer.", "Second?", "The second answer."):
+        expect(log).to_contain_text(words)
+    other = _chat(nb, 4)
+    _ask(other, "Third?")
+    for each in (chat, other):
+        expect(_part(each, "log")).to_contain_text("The third answer.")
+        expect(_part(each, "message").filter(has_text="Third?")).to_have_count(1)
+    remembered = json.dumps(desk.model.requests[-1]["messages"])
+    assert "The first answer." in remembered
+
+
+def test_what_another_kernel_writes_shows_without_a_reload(desk: Desk) -> None:
+    """A turn in one notebook grows and ends in another notebook's open chat."""
+    gate = threading.Event()
+    desk.model.script(Reply(text("Across the kernels, and on.", chunk_chars=19, hold=gate)))
+    writer = desk.open("%claude_session new shared", "%%claude\nHello there", name="writer")
+    writer.run(1)
+    reader = desk.open("%claude_session open shared", CHAT, name="reader")
+    reader.run(1)
+    chat = _chat(reader, 2)
+    writer.start(2)
+    log = _part(chat, "log")
+    expect(log).to_contain_text("Hello there")
+    expect(log).to_contain_text("Across the kernels,")
+    assert writer.running(2)
+    gate.set()
+    expect(log).to_contain_text("Across the kernels, and on.")
+    writer.wait_done(2)
+    expect(_part(chat, "message").filter(has_text="Across the kernels")).to_have_count(1)
