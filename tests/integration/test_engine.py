@@ -57,20 +57,20 @@ from ipyclaude.testing.engine_contract import EngineContract, run_turn
 from ipyclaude.testing.model import ScriptedModel
 from ipyclaude.testing.replies import (
     Answer,
+    Reply,
     Script,
     bad_key,
-    block,
-    hang,
+    hold,
     no_such_model,
     overloaded,
+    prompt_too_long,
     rate_limited,
-    reply,
     server_error,
     server_tool,
     text,
     thinking,
-    too_long,
     tool,
+    unknown_block,
 )
 
 pytestmark = pytest.mark.asyncio
@@ -85,7 +85,7 @@ async def opened(
     **options: Any,
 ) -> AsyncGenerator[Bench]:
     """Lend an engine on a model that answers by the script."""
-    with ScriptedModel(*script, fallback="fine again") as model:
+    with ScriptedModel(*script, default="fine again") as model:
         bench = Bench(model, tmp_path, decision or Decision(allow=True))
         engine = bench.engine(env=env or {}, **options)
         try:
@@ -112,7 +112,7 @@ class Bench:
         base = EngineOptions(
             cwd=str(cwd),
             session_id=str(uuid.uuid4()),
-            env={**self.model.env_for(self.folder / at / "claude"), **retries, **env},
+            env={**self.model.env(self.folder / at / "claude"), **retries, **env},
         )
         self.options = replace(base, **options)
         self.made = ClaudeEngine(self.options, ask=self._ask, transcripts=self.transcripts)
@@ -126,7 +126,7 @@ class Bench:
 def _answer(prompt: str, release: threading.Event) -> Answer:
     if prompt == "fail":
         return server_error()
-    return reply("part", hang(release)) if prompt == "hang" else reply("Hello there")
+    return Reply("part", hold(release)) if prompt == "hang" else Reply("Hello there")
 
 
 class TestClaudeEngine(EngineContract):
@@ -142,7 +142,9 @@ async def test_thinking_and_unknown_blocks_are_kept(tmp_path: Path) -> None:
     """Thinking, server tools and a block of no known type all arrive whole (S7)."""
     found = server_tool("web_search", [{"type": "web_search_result", "url": "u"}], query="q")
     hologram = {"type": "hologram", "data": "x"}
-    async with opened(tmp_path, reply(thinking("hm"), *found, block(hologram), "end")) as bench:
+    async with opened(
+        tmp_path, Reply(thinking("hm"), *found, unknown_block(hologram), "end")
+    ) as bench:
         run = await run_turn(bench.made, "go")
     kinds = [type(found) for found in run.blocks]
     assert kinds[0] is ThinkingBlock
@@ -152,7 +154,7 @@ async def test_thinking_and_unknown_blocks_are_kept(tmp_path: Path) -> None:
 
 async def test_empty_blocks_match_nothing(tmp_path: Path) -> None:
     """A text after an empty one lands under its own index."""
-    async with opened(tmp_path, reply(text(""), "b")) as bench:
+    async with opened(tmp_path, Reply(text(""), "b")) as bench:
         run = await run_turn(bench.made, "go")
     assert [done.first_index for done in run.of(MessageDone)] == [1]
 
@@ -162,7 +164,7 @@ async def test_a_tool_runs_only_if_allowed(tmp_path: Path, *, allow: bool) -> No
     """A command is asked about with its real input, and runs only if it was allowed (S12)."""
     call = tool("Bash", command="touch made.txt", description="make")
     decision = Decision(allow=allow, reason="not now")
-    async with opened(tmp_path, reply(call), "end", decision=decision) as bench:
+    async with opened(tmp_path, Reply(call), "end", decision=decision) as bench:
         run = await run_turn(bench.made, "go")
     assert [(r.name, r.input["command"]) for r in bench.asked] == [("Bash", "touch made.txt")]
     assert (tmp_path / "here/work/made.txt").exists() is allow
@@ -173,7 +175,7 @@ async def test_an_edited_input_is_what_runs(tmp_path: Path) -> None:
     """The input that the decision gives replaces Claude's."""
     call = tool("Bash", command="touch made.txt", description="make")
     decision = Decision(allow=True, input={"command": "touch other.txt"})
-    async with opened(tmp_path, reply(call), "end", decision=decision) as bench:
+    async with opened(tmp_path, Reply(call), "end", decision=decision) as bench:
         await run_turn(bench.made, "go")
     assert [p.name for p in (tmp_path / "here/work").iterdir()] == ["other.txt"]
 
@@ -185,11 +187,11 @@ async def test_both_todo_families_become_todos(tmp_path: Path, family: str) -> N
     if family == "TodoWrite":
         env["CLAUDE_CODE_ENABLE_TASKS"] = "0"
         done = {"content": "a", "status": "completed", "activeForm": "doing a"}
-        script = [reply(tool("TodoWrite", todos=[done])), "end"]
+        script = [Reply(tool("TodoWrite", todos=[done])), "end"]
     else:
         made = tool("TaskCreate", subject="a", description="a", activeForm="doing a")
         moved = tool("TaskUpdate", taskId="1", status="completed")
-        script = [reply(made), reply(moved), "end"]
+        script = [Reply(made), Reply(moved), "end"]
     async with opened(tmp_path, *script, env=env) as bench:
         run = await run_turn(bench.made, "go")
     last = run.of(TodosChanged)[-1].todos
@@ -213,7 +215,7 @@ _PNG = base64.b64decode(
 async def test_a_structured_answer(tmp_path: Path) -> None:
     """With a schema the result holds the structured answer."""
     schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-    script = [reply(tool("StructuredOutput", a=3)), "done"]
+    script = [Reply(tool("StructuredOutput", a=3)), "done"]
     async with opened(tmp_path, *script, output_schema=schema) as bench:
         run = await run_turn(bench.made, "go")
     assert run.result.structured_output == {"a": 3}
@@ -242,7 +244,7 @@ async def test_what_changes_between_turns(tmp_path: Path) -> None:
     first, second, third = bench.model.requests
     assert second.model.startswith("claude-haiku-4-5")
     assert third.model == first.model
-    assert third.body["output_config"]["effort"] == "low"
+    assert third["output_config"]["effort"] == "low"
     assert third.prompts == ("first", "second", "third")
 
 
@@ -284,7 +286,7 @@ async def test_forks(tmp_path: Path) -> None:
         (rate_limited(3600), RateLimited),
         (overloaded(), Overloaded),
         (server_error(), ServerError),
-        (too_long(), ContextTooLong),
+        (prompt_too_long(), ContextTooLong),
     ],
 )
 async def test_the_apis_refusals(tmp_path: Path, refusal: Answer, kind: type[EngineError]) -> None:
@@ -329,7 +331,7 @@ async def test_no_cli(tmp_path: Path, mode: str) -> None:
 
 async def test_the_budget(tmp_path: Path) -> None:
     """A turn over its budget ends with the limit named; the next one has its own budget."""
-    read = reply(tool("Read", file_path="x"), usage={"output_tokens": 100_000})
+    read = Reply(tool("Read", file_path="x"), usage={"output_tokens": 100_000})
     async with opened(tmp_path, read, max_budget_usd=0.5) as bench:
         failed = await run_turn(bench.made, "go")
         after = await run_turn(bench.made, "again")
@@ -353,7 +355,7 @@ async def test_a_killed_cli_is_started_anew(tmp_path: Path) -> None:
     Whether it remembers the killed turn's prompt depends on how far the CLI had written it.
     """
     release = threading.Event()
-    async with opened(tmp_path, "one", reply("part", hang(release))) as bench:
+    async with opened(tmp_path, "one", Reply("part", hold(release))) as bench:
         await run_turn(bench.made, "first")
         got: list[Any] = []
         with pytest.raises(CliDied) as raised:  # noqa: PT012 - the events before it are looked at
@@ -378,7 +380,7 @@ def _pid(engine: ClaudeEngine) -> int:
 async def test_close_ends_the_process(tmp_path: Path) -> None:
     """After `close` there is no process, in the middle of a turn too."""
     release = threading.Event()
-    async with opened(tmp_path, reply("part", hang(release))) as bench:
+    async with opened(tmp_path, Reply("part", hold(release))) as bench:
         pid = 0
         with pytest.raises(EngineError):  # noqa: PT012 - the close is in the middle
             async for event in bench.made.ask((TextBlock(text="go"),)):

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from .replies import ApiError, Cut, Hold, Json, Pause, Reply, Send, SendRaw, Step, error, new_id
-from .request import Request
+from .requests import Request
 
 #: Seconds between two looks for whether a held answer's client is still there.
 _LOOK = 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .replies import Answer, Block, Item, Json, Reply, text, thinking, tool
+from .replies import Answer, Block, Item, Reply, text, thinking, tool
 from .requests import Request, blocks_of
 
 WHO = "*I am a script, not Claude: a built-in demo model with prepared answers.*"
@@ -25,9 +25,8 @@ _PLAN = re.compile(r"\b(?:plan|to-?dos?|steps?|tasks?)\b", re.I)
 _TOOL = re.compile(r"\b(?:files?|folder|list|run|ls)\b", re.I)
 
 
-def answer(body: Json) -> Answer:
+def answer(request: Request) -> Answer:
     """Answer any prompt, usefully for a tour."""
-    request = Request(body)
     if "StructuredOutput" in request.tools and not request.results:
         schema = _schema(request)
         return Reply(tool("StructuredOutput", _example(schema)))
@@ -168,7 +167,7 @@ def _words(result: dict[str, Any]) -> str:
 
 
 def _schema(request: Request) -> dict[str, Any]:
-    for offered in request.body.get("tools") or ():
+    for offered in request.get("tools") or ():
         if offered.get("name") == "StructuredOutput":
             return dict(offered.get("input_schema") or {})
     return {}

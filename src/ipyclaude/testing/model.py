@@ -25,7 +25,7 @@ from typing import Any, cast
 
 from ._messages_api import MessagesServer
 from .replies import Answer, ApiError, Json, Reply, Script, error, to_reply
-from .request import Request
+from .requests import Request
 
 #: Made up; the CLI only wants that there is one.
 API_KEY = "sk-ant-scripted-model"
@@ -53,7 +53,7 @@ class ScriptedModel:
         Replies, or one list of them, used up in order; one request takes one, and each retry
         of the CLI is a request. Any of them may be a function from the request to the reply;
         a function alone answers all requests, each in a thread of its own.
-    fallback
+    default
         What is answered beyond the last reply. Without it that is an error (418, which the
         CLI neither retries nor rewords) that says so: no reply repeats by itself.
     port
@@ -68,14 +68,14 @@ class ScriptedModel:
     def __init__(
         self,
         *script: Answer | Script | Sequence[Answer | Script],
-        fallback: Answer | Script | None = None,
+        default: Answer | Script | None = None,
         port: int = 0,
     ) -> None:
         replies = _flat(script)
         if len(script) == 1 and callable(script[0]):
-            fallback, replies = script[0], []
+            default, replies = script[0], []
         self._queue: deque[Answer | Script] = deque(replies)
-        self._fallback = fallback
+        self._default = default
         self._requests: list[Request] = []
         self._side_requests: list[Request] = []
         self._changed = threading.Condition()
@@ -84,9 +84,9 @@ class ScriptedModel:
     @classmethod
     def demo(cls, *, port: int = 0) -> ScriptedModel:
         """Make one that answers any prompt, for a tour of the product without Claude."""
-        from ._demo_script import answer
+        from .demo import answer
 
-        return cls(fallback=answer, port=port)
+        return cls(default=answer, port=port)
 
     # -- its life ------------------------------------------------------------------------------
 
@@ -130,8 +130,6 @@ class ScriptedModel:
         with self._changed:
             self._queue.extend(replies)
 
-    then, env_for = script, env
-
     @property
     def left(self) -> int:
         """How many replies have not been used."""
@@ -171,7 +169,7 @@ class ScriptedModel:
         with self._changed:
             self._requests.append(request)
             number = len(self._requests)
-            answer = self._queue.popleft() if self._queue else self._fallback
+            answer = self._queue.popleft() if self._queue else self._default
             self._changed.notify_all()
         if answer is None:
             return error(418, message=f"ScriptedModel: there is no reply to request {number}.")
@@ -183,7 +181,7 @@ def _flat(script: Sequence[Answer | Script | Sequence[Answer | Script]]) -> list
     found: list[Answer | Script] = []
     for part in script:
         if isinstance(part, list):
-            found.extend(part)
+            found.extend(cast("list[Answer | Script]", part))
         else:
             found.append(cast("Answer | Script", part))
     return found

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from .request import Request
+from .requests import Request
 
 Json: TypeAlias = "dict[str, Any]"
 
@@ -393,7 +393,7 @@ def server_error(status: int = 500) -> ApiError:
     return error(status, "api_error", "Internal server error")
 
 
-def too_long() -> ApiError:
+def prompt_too_long() -> ApiError:
     """Make the API's refusal of a conversation that fits no context window (400)."""
     return error(400, message="prompt is too long: 208310 tokens > 200000 maximum")
 
@@ -410,7 +410,3 @@ Script: TypeAlias = "Callable[[Request], Answer]"
 def to_reply(answer: Answer) -> Reply | ApiError:
     """Return the answer as a reply: a text or an item alone is one with nothing else."""
     return answer if isinstance(answer, Reply | ApiError) else Reply(answer)
-
-
-# Second names of the same things, which tests use too.
-reply, block, hang = Reply, unknown_block, hold

@@ -1,30 +1,40 @@
-"""How to read what the CLI asked a `ScriptedModel`."""
+"""What a `ScriptedModel` was asked: the body of a request, with views of what matters in it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-_REMINDER = ("<system-reminder>", "<command-", "<local-command")
+#: What the CLI (2.1.330) writes in the person's place.
+_NOT_SAID = (
+    "<system-reminder>",
+    "<command-",
+    "<local-command",
+    "[Request interrupted by user",
+    "Your response above was cut off mid-stream.",
+)
 
 
-@dataclass(frozen=True)
-class Request:
-    """The body of a call of `/v1/messages`, as the CLI made it."""
+class Request(dict[str, Any]):
+    """A call of `/v1/messages`, as the CLI made it: a dict, the request's body."""
 
-    body: dict[str, Any]
+    #: Its headers, with names in lower case; the API key is never kept.
+    headers: Mapping[str, str]
+
+    def __init__(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body)
+        self.headers = dict(headers or {})
 
     @property
     def model(self) -> str:
         """The model that was asked for."""
-        return str(self.body.get("model", ""))
+        return str(self.get("model", ""))
 
     @property
     def tools(self) -> tuple[str, ...]:
         """The names of the tools on offer, those that `ToolSearch` found included."""
-        named = [str(tool.get("name")) for tool in self.body.get("tools") or ()]
+        named = [str(tool.get("name")) for tool in self.get("tools") or ()]
         found = [
             str(part.get("tool_name"))
             for message in self.messages
@@ -37,13 +47,13 @@ class Request:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The conversation, oldest first."""
-        return list(self.body.get("messages") or ())
+        return list(self.get("messages") or ())
 
     @property
     def prompts(self) -> tuple[str, ...]:
         """What the person wrote, oldest first, without the CLI's own additions."""
         found = [_said(message) for message in self.messages if message.get("role") == "user"]
-        return tuple(text for text in found if text)
+        return tuple(words for words in found if words)
 
     @property
     def prompt(self) -> str:
@@ -80,4 +90,4 @@ def _said(message: Mapping[str, Any]) -> str:
     if any(b.get("type") == "tool_result" for b in blocks_of(message)):
         return ""  # what stands beside a tool's result is the CLI's
     texts = [str(b.get("text", "")) for b in blocks_of(message) if b.get("type") == "text"]
-    return "\n".join(text for text in texts if not text.lstrip().startswith(_REMINDER)).strip()
+    return "\n".join(words for words in texts if not words.lstrip().startswith(_NOT_SAID)).strip()
