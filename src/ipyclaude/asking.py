@@ -16,6 +16,7 @@ from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextB
 from .options import Asked, expand
 from .output import Output, show
 from .permissions import Asker, parse_rule, shown, suggest
+from .runtime import Interrupted
 from .session import Answer, Question, Session
 from .terminal import Printer, approval_text
 
@@ -222,7 +223,12 @@ class Asking:
         async def ask(approval: Approval) -> None:
             if printer is not None:
                 printer.pause()
-            reply = await asyncio.wrap_future(app.runtime.call_main(lambda: _read_reply(approval)))
+            try:
+                reply = await asyncio.wrap_future(
+                    app.runtime.call_main(lambda: _read_reply(approval))
+                )
+            except Interrupted:
+                return  # the turn is being stopped, and the question with it
             allow, scope, reason = reply
             app.permissions.answer(approval, allow=allow, scope=scope, reason=reason)
 

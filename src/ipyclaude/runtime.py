@@ -20,6 +20,10 @@ _POLL_SECONDS = 0.2  # a blocked Queue.get without a timeout would not see Ctrl-
 _PUMP_SECONDS = 0.03
 
 
+class Interrupted(Exception):
+    """A job on the main thread was interrupted; whoever waits there deals with it."""
+
+
 class Runtime:
     """Owns the loop thread; started by the first `submit`, ended by `close`."""
 
@@ -93,8 +97,9 @@ class Runtime:
                 return
             try:
                 done.set_result(job())
-            except KeyboardInterrupt as stop:
-                done.set_exception(stop)
+            except KeyboardInterrupt:
+                # Not the KeyboardInterrupt itself: in a task it would end the loop.
+                done.set_exception(Interrupted("interrupted on the main thread"))
                 raise
             except Exception as error:  # noqa: BLE001 - handed to whoever asked
                 done.set_exception(error)
