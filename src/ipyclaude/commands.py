@@ -50,6 +50,11 @@ class Command:
         return parser
 
     @property
+    def options(self) -> list[str]:
+        """The command's options, for completion."""
+        return [name for names, _ in self.args for name in names if name.startswith("-")]
+
+    @property
     def usage(self) -> str:
         """The command with its arguments, in a line."""
         text = self.parser().format_usage().removeprefix("usage: %claude_session ")

@@ -6,6 +6,7 @@ Imported by `%load_ext`, so nothing heavy is imported here (S8): the first use d
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -85,15 +86,17 @@ ClaudeMagics.claude.__doc__ = f"Ask Claude.\n\n{help_text()}"
 def complete(line: str, session_names: list[str], commands: list[str]) -> list[str]:
     """Return completions of the last word of a `%claude…` line."""
     words = line.split(" ")
-    last = words[-1]
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    choices = {name: option.choices for option in OPTIONS for name in option.names}
+    pool: Sequence[str]
     if words[0].lstrip("%") == "claude_session":
         pool = commands if len(words) <= 2 else session_names
-    elif len(words) > 1 and words[-2] in ("-s", "--session"):
+    elif before in ("-s", "--session"):
         pool = session_names
     elif last.startswith("-"):
-        pool = [name for option in OPTIONS for name in option.names]
+        pool = list(choices)
     else:
-        pool = []
+        pool = choices.get(before, ())
     return [word for word in pool if word.startswith(last)]
 
 
@@ -112,11 +115,23 @@ def _as_call(match: re.Match[str]) -> str:
 def _completer(_: object, event: Any) -> list[str]:
     from .commands import COMMANDS
 
+    words = event.line.split(" ")
     names: list[str] = []
-    if _loaded is not None and _loaded.app is not None:
-        names = [info.name for info in _loaded.app.store.sessions(limit=200)]
-    quoted = [f'"{name}"' if " " in name else name for name in names]
-    return complete(event.line, ["last", *quoted], list(COMMANDS))
+    if words[0] != "%claude_session":
+        names = _session_names() if words[-2:-1] and words[-2] in ("-s", "--session") else []
+    elif len(words) > 2 and (known := COMMANDS.get(words[1])) is not None:
+        names = known.options
+        if known.takes_session and not words[-1].startswith("-"):
+            names = ["last", *_session_names()]
+    return complete(event.line, names, list(COMMANDS))
+
+
+def _session_names() -> list[str]:
+    if _loaded is None:
+        return []
+    # A Tab is a use: what is stored is known from the first one on.
+    found = _loaded.open().store.sessions(limit=200)
+    return [f'"{info.name}"' if " " in info.name else info.name for info in found]
 
 
 def register(ipython: Any) -> None:
