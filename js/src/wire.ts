@@ -7,7 +7,7 @@ export type * from "./protocol";
 export type ContentBlock = p.Message["content"][number];
 export type ContentType = ContentBlock["type"];
 export type WireEvent = p.Events["events"][number];
-export type ToPage = p.Snapshot | p.Events | p.Reply;
+export type ToPage = p.Snapshot | p.Events | p.Grew | p.Reply;
 
 export type Request =
   | p.Hello

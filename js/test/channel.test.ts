@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { MockModel } from "../dev/mock";
-import { Channel, REPLY_MS, RequestError } from "../src/channel";
+import { AGAIN_MS, Channel, REPLY_MS, RequestError } from "../src/channel";
 import "./helpers";
 
 function open(model = new MockModel()) {
@@ -50,6 +50,27 @@ describe("requests", () => {
     expect(hearers.alive).toHaveBeenLastCalledWith(false);
     model.snapshot();
     expect(hearers.alive).toHaveBeenLastCalledWith(true);
+  });
+
+  test("a snapshot that a busy shell holds back is asked for again, until one comes", async () => {
+    const { model, hearers, channel } = open();
+    channel.hello();
+    await vi.advanceTimersByTimeAsync(AGAIN_MS * 3);
+    expect(model.sent.map((each) => each.type)).toEqual(["hello", "hello", "hello"]);
+    model.snapshot();
+    await vi.advanceTimersByTimeAsync(REPLY_MS * 3);
+    expect(model.sent.length).toBe(3);
+    expect(hearers.alive).not.toHaveBeenCalledWith(true);
+  });
+
+  test("a request that waits alone, while others are answered, is no dead kernel", async () => {
+    const { model, hearers, channel } = open();
+    const asked = channel.request({ type: "stop" }).catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(1);
+    model.snapshot();
+    await vi.advanceTimersByTimeAsync(REPLY_MS);
+    expect(await asked).toBeInstanceOf(RequestError);
+    expect(hearers.alive).not.toHaveBeenCalled();
   });
 
   test("a comm that throws is a dead kernel", async () => {
@@ -107,6 +128,19 @@ describe("numbered messages", () => {
     model.receive({ type: "events", n: 2, events: [] });
     model.receive({ type: "events", n: 2, events: [] });
     expect(hearers.events).toHaveBeenCalledTimes(1);
+    expect(hello(model)).toBe(0);
+  });
+
+  test("a lone delta comes small, and counts like any other", () => {
+    const { model, hearers } = open();
+    model.snapshot();
+    model.receive({ type: "d", n: 2, k: 1, s: "word" });
+    model.receive({ type: "events", n: 3, events: [] });
+    expect(hearers.events).toHaveBeenNthCalledWith(1, {
+      type: "events",
+      n: 2,
+      events: [{ type: "d", k: 1, s: "word" }],
+    });
     expect(hello(model)).toBe(0);
   });
 });

@@ -179,6 +179,15 @@ class Events(_Wire):
     events: tuple[Event, ...]
 
 
+class Grew(_Wire):
+    """The commonest message, made small: it stands for `Events` with one `Delta`."""
+
+    type: Literal["d"] = "d"
+    n: int
+    k: int
+    s: Text
+
+
 class ErrorInfo(_Wire):
     """An error for a person."""
 
@@ -196,7 +205,7 @@ class Reply(_Wire):
     error: ErrorInfo | None = None
 
 
-ToPage = Annotated[Snapshot | Events | Reply, Field(discriminator="type")]
+ToPage = Annotated[Snapshot | Events | Grew | Reply, Field(discriminator="type")]
 
 
 # ---- page -> kernel --------------------------------------------------------------------

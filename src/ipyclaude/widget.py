@@ -1,6 +1,6 @@
 """`ClaudeChat`, and the live view of one turn: traits and dispatch, no I/O of their own.
 
-What happens goes to the page as numbered messages, coalesced to 20 a second; what the page
+What happens goes to the page as numbered messages, coalesced to 15 a second; what the page
 asks comes as requests with an id, each answered once. Handlers only hand over to the loop
 thread: they may run on a kernel's subshell thread, where no user code may run.
 """
@@ -20,14 +20,14 @@ from pydantic import BaseModel, ValidationError
 
 from . import protocol as p
 from .exceptions import IpyClaudeError, SessionNotFound
-from .messages import TextBlock
+from .messages import Message, ResultBlock, TextBlock
 from .permissions import Permissions, shown
 from .runtime import Runtime
 from .session import Question, Session
 from .store import Store
 
 _STATIC = Path(__file__).parent / "static"
-FLUSH_SECONDS = 0.05
+FLUSH_SECONDS = 1 / 15  # text that grows faster than this reads no better
 WINDOW = 50  # messages that a view is sent when it opens
 
 
@@ -115,7 +115,11 @@ class Channel:
             events, self._pending = tuple(self._pending), []
             self._last = self._loop.time()
             self._n += 1
-            self._send(wire(p.Events(n=self._n, events=events)))
+            only = events[0]
+            if len(events) == 1 and isinstance(only, p.Delta):
+                self._send(wire(p.Grew(n=self._n, k=only.k, s=only.s)))
+            else:
+                self._send(wire(p.Events(n=self._n, events=events)))
 
     def snapshot(self, make: Callable[[int], p.Snapshot]) -> None:
         """Send a snapshot, which stands for all that was pending."""
@@ -217,7 +221,7 @@ class _View(anywidget.AnyWidget):
             todos=store.todos(session_id).todos,
             approvals=tuple(store.approvals(session_id)),
             live=session.live(),
-            turn=session.turn if session.running else None,
+            turn=session.turn or _last_turn(session, page.messages),
             status=self._desk.status(session),
         )
 
@@ -283,7 +287,10 @@ class TurnView(_View):
 
     def _wants(self, event: p.Event) -> bool:
         if isinstance(event, p.MessageSaved):
-            return event.message.turn_id == self._turn_id
+            # The prompt stands in the cell.
+            return event.message.turn_id == self._turn_id and event.message.type != "user"
+        if isinstance(event, p.SessionChanged):
+            return False
         if isinstance(event, p.BlockOpened):
             if event.live.turn_id == self._turn_id:
                 self._blocks.add(event.live.k)
@@ -378,6 +385,23 @@ class ClaudeChat(_View):
         status = self._desk.status(session)
         self._channel.push([p.StatusChanged(status=status)])
         return wire(status)
+
+
+def _last_turn(session: Session, messages: Sequence[Message]) -> p.TurnState | None:
+    """Return the turn that the stored messages end with: over, or another kernel's."""
+    if not messages or not messages[-1].turn_id:
+        return None
+    last = messages[-1]
+    result = next((b for b in last.content if isinstance(b, ResultBlock)), None)
+    if result is None and not session.info.busy:
+        return None
+    return p.TurnState(
+        turn_id=last.turn_id,
+        status=result.outcome if result else "running",
+        started_at=next(m.timestamp for m in messages if m.turn_id == last.turn_id),
+        model=last.model,
+        result=result,
+    )
 
 
 def _loaded_desk() -> Desk:

@@ -128,11 +128,12 @@ def test_deltas_of_one_block_are_joined_and_messages_numbered() -> None:
 
     asyncio.run(work())
     assert [m["n"] for m in sent] == [1, 2]
+    assert sent[1] == {"type": "d", "n": 2, "k": 1, "s": "d"}
     assert sent[0]["events"] == [{"type": "d", "k": 1, "s": "abc"}, {"type": "d", "k": 2, "s": "x"}]
 
 
 def test_the_first_push_goes_at_once_and_the_next_within_the_interval() -> None:
-    """The first word isn't held back; a stream costs at most 20 messages a second."""
+    """The first word isn't held back; a stream costs at most 15 messages a second."""
     sent: list[float] = []
 
     async def work() -> None:
@@ -151,7 +152,7 @@ def test_the_first_push_goes_at_once_and_the_next_within_the_interval() -> None:
         channel.push([Delta(k=1, s="b")])
         await asyncio.wait_for(got.wait(), 5)
         assert sent[0] - start < sent[1] - sent[0]
-        assert sent[1] - sent[0] >= 0.045
+        assert sent[1] - sent[0] >= 0.06
 
     asyncio.run(work())
 
