@@ -48,6 +48,7 @@ class TurnState(_Wire):
     turn_id: str
     status: Literal["running", "waiting", "done", "stopped", "failed"]
     started_at: float
+    #: The prompt's first line, shortened.
     prompt: Text = ""
     model: str | None = None
     result: ResultBlock | None = None

@@ -287,8 +287,9 @@ class TurnView(_View):
 
     def _wants(self, event: p.Event) -> bool:
         if isinstance(event, p.MessageSaved):
-            # The prompt stands in the cell.
-            return event.message.turn_id == self._turn_id and event.message.type != "user"
+            # The prompt stands in the cell, the result in the turn.
+            mine = event.message.turn_id == self._turn_id
+            return mine and event.message.type not in ("user", "result")
         if isinstance(event, p.SessionChanged):
             return False
         if isinstance(event, p.BlockOpened):
