@@ -66,6 +66,8 @@ export class Approvals {
       for (const each of actions.querySelectorAll("button")) each.disabled = busy;
     };
     const label = toolLabel(approval.tool_name);
+    // What the call itself says below is not said twice.
+    const said = Object.values(approval.input).includes(approval.description);
     const title = approval.title || `Claude wants to use ${label}`;
     const el = h(
       "section",
@@ -85,7 +87,7 @@ export class Approvals {
         approval.title &&
           h("span", { class: "ipc-chip" }, icon(toolIcon(approval.tool_name)), label),
       ),
-      approval.description && h("p", { class: "ipc-muted" }, approval.description),
+      approval.description && !said && h("p", { class: "ipc-muted" }, approval.description),
       inputElement(approval.tool_name, approval.input),
       actions,
       failure.el,

@@ -143,7 +143,8 @@ class _Writer:
     def _thinking(self, block: ThinkingBlock) -> str:
         if not block.thinking.strip():
             return ""
-        seconds = f" ({block.duration_ms / 1000:.0f} s)" if block.duration_ms else ""
+        ms = block.duration_ms or 0
+        seconds = f" ({ms / 1000:.0f} s)" if ms >= 1000 else ""
         return self.fold(f"Thinking{seconds}", [], block.thinking)
 
     def _tool(

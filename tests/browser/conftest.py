@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from live_notebook import Desk, JupyterServer, LabNotebook
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from live_notebook import Desk, JupyterServer, LabNotebook, open_chromium
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from ipyclaude.testing import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 #: Kernels beside the installed one (7.4): each treats messages to a busy kernel in another way.
 OLDER_KERNELS = {
     "ipykernel-7.1.0": ("ipykernel==7.1.0", "nest-asyncio"),
@@ -37,13 +26,9 @@ expect.set_options(timeout=WAIT_MS)
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium where there is one, else Playwright's."""
-    names = (os.environ.get("IPYCLAUDE_CHROMIUM"), "chromium", "chromium-browser")
-    path = next((found for name in names if name and (found := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    """One browser for all tests."""
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page, Request, Route
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Request,
+    Route,
+    sync_playwright,
+)
 
 from ipyclaude.testing import ScriptedModel
 
@@ -24,6 +33,27 @@ SLOW_MS = 60_000  # a page or a kernel starts, on a machine that has other thing
 START_SECONDS = 60
 _LOGINS = ("ANTHROPIC_", "CLAUDE_", "IPYCLAUDE_")
 NEWS = "@jupyterlab/apputils-extension:notification"
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@contextlib.contextmanager
+def open_chromium() -> Iterator[Browser]:
+    """Debian's Chromium where there is one, else Playwright's."""
+    names = (os.environ.get("IPYCLAUDE_CHROMIUM"), "chromium", "chromium-browser")
+    path = next((found for name in names if name and (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 def free_port() -> int:
@@ -331,6 +361,7 @@ class Desk:
     model: ScriptedModel
     folder: Path
     name: str
+    env: dict[str, str] = field(default_factory=dict[str, str])
 
     def setup(self) -> str:
         """Return the source of a first cell: our environment, and the extension."""
@@ -338,8 +369,15 @@ class Desk:
             **self.model.env(self.folder / "claude"),
             "IPYCLAUDE_DATA_DIR": str(self.folder / "data"),
             "IPYCLAUDE_SERVER_LABEL": "test",
+            **self.env,
         }
         return f"import os\nos.environ.update({json.dumps(env)})\n%load_ext ipyclaude"
+
+    def put_file(self, name: str, words: str) -> None:
+        """Write a file beside the test's notebooks."""
+        path = self.server.root / self.name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(words)
 
     def open(
         self,

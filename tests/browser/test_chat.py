@@ -42,11 +42,8 @@ def _seed(desk: Desk, name: str, count: int) -> None:
     for number in range(count):
         for kind, words in (("user", "Question"), ("assistant", "Answer")):
             content = (TextBlock(text=f"{words} {number} of {name}."),)
-            store.put(
-                Message(
-                    session_id=session.client_id, type=kind, content=content, turn_id=str(number)
-                )
-            )
+            row = {"session_id": session.client_id, "type": kind, "content": content}
+            store.put(Message.model_validate({**row, "turn_id": str(number)}))
     store.close()
 
 

@@ -15,11 +15,11 @@ RULE = "Bash(touch:*)"
 
 def _touch(name: str) -> tuple[Reply, str]:
     """A turn that makes a file, and says so."""
-    return Reply(tool("Bash", {"command": f"touch {name}", "description": "Make"})), f"Over: {name}"
+    return Reply(tool("Bash", {"command": f"touch {name}.txt", "description": "Make"})), f"Over: {name}"
 
 
 def _made(nb: LabNotebook, name: str) -> bool:
-    return (nb.server.root / nb.path).with_name(name).exists()
+    return (nb.server.root / nb.path).with_name(f"{name}.txt").exists()
 
 
 @pytest.mark.parametrize("kernel", ["python3", "ipykernel-7.1.0", "ipykernel-6.31.0"])

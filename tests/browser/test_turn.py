@@ -119,8 +119,8 @@ def test_a_reload_in_mid_turn_brings_the_live_view_back(desk: Desk) -> None:
             text("While away. And after it.", chunk_chars=12, hold=second),
         )
     )
-    nb = desk.open("%%claude\nGo on")
-    nb.start(1)
+    nb = desk.open("%%claude -b\nGo on")
+    nb.run(1)
     expect(nb.hook(1, "message", "live")).to_contain_text("Before")
     nb.save()
     nb.page.goto("about:blank")
