@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +73,7 @@ class Kernel:
 
 
 @contextmanager
-def kernel(model: ScriptedModel) -> Iterator[Kernel]:
+def kernel(model: ScriptedModel) -> Generator[Kernel]:
     """Start a kernel whose Claude is `model`, with folders of its own."""
     with tempfile.TemporaryDirectory() as folder:
         env = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Lab:
 
 
 @contextmanager
-def lab(model: ScriptedModel, folder: Path, cells: list[str]) -> Iterator[Lab]:
+def lab(model: ScriptedModel, folder: Path, cells: list[str]) -> Generator[Lab]:
     """Open a notebook with these cells behind one that loads the extension."""
     with open_chromium() as browser:
         context = browser.new_context(viewport={"width": 1200, "height": 1000})
