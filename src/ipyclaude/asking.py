@@ -18,6 +18,7 @@ from .output import Output, show
 from .permissions import Asker, parse_rule, shown, suggest
 from .runtime import Interrupted
 from .session import Answer, Question, Session
+from .stored import StoredAnswers
 from .terminal import Printer, approval_text
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ class Asking:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        #: Stored turns that a cell of this kernel has shown, where cells have no ids.
-        self._claimed: set[str] = set()
+        self._answers = StoredAnswers(app.store)
 
     def run(self, asked: Asked) -> None:
         """Run one `%claude` line or `%%claude` cell.
@@ -82,7 +82,7 @@ class Asking:
             changes=_changes(asked, schema),  # pyright: ignore[reportUnknownArgumentType]
             allow=asked.allow,
         )
-        self._claimed.add(question.turn_id)
+        self._answers.claim(question.turn_id, (app.host.cell_id, app.host.count))
         note = working_folder_note(session.info)
         if note:
             print(note)  # noqa: T201 - told in the cell
@@ -103,19 +103,10 @@ class Asking:
 
     def _stored(self, session: Session, digest: str) -> list[Message] | None:
         """Return the stored turn of this very cell, if it was answered (Run All is safe)."""
-        if not self._app.host.is_kernel:
+        host = self._app.host
+        if not host.is_kernel:
             return None  # what is typed in a terminal is meant
-        store, cell_id = self._app.store, self._app.host.cell_id
-        for prompt in store.answered(session.info.client_id, digest):
-            known = cell_id is not None and prompt.cell_id is not None
-            if known and prompt.cell_id != cell_id:
-                continue
-            if not known and prompt.turn_id in self._claimed:
-                continue
-            self._claimed.add(prompt.turn_id)
-            page = store.messages(session.info.client_id, turn_id=prompt.turn_id, limit=10_000)
-            return list(page.messages)
-        return None
+        return self._answers.find(session.info.client_id, digest, (host.cell_id, host.count))
 
     def _show_stored(self, asked: Asked, session: Session, messages: list[Message]) -> None:
         if not asked.quiet:

@@ -45,6 +45,11 @@ class Host:
         return cell_id if isinstance(cell_id, str) else None
 
     @property
+    def count(self) -> int:
+        """The execution count of the running cell."""
+        return int(self.shell.execution_count)
+
+    @property
     def notebook(self) -> str | None:
         """The notebook's path, where the front end says it."""
         if self._kernel is None:
