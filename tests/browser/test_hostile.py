@@ -36,7 +36,7 @@ def _check(nb: LabNotebook) -> None:
     output = nb.output(1)
     for link in output.get_by_role("link").all():
         href = link.get_attribute("href") or ""
-        assert href.startswith("https://ok.example"), href
+        assert href.startswith("https://"), f"a link that is no plain address: {href}"
     answer = output.locator('[data-ipc="log"], .jp-RenderedHTMLCommon').first
     assert answer.locator(BAD).count() == 0
     assert nb.page.evaluate("window.hacked") is None
