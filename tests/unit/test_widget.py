@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ipyclaude.channel import Channel, wire
 from ipyclaude.engine import EngineOptions
 from ipyclaude.messages import (
     Approval,
@@ -33,7 +34,7 @@ from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
 from ipyclaude.testing.stores import MemoryStore
-from ipyclaude.widget import Channel, ClaudeChat, TurnView, wire
+from ipyclaude.widget import ClaudeChat, TurnView
 
 SID = "s" * 36
 
