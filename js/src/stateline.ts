@@ -41,8 +41,10 @@ export class StateLine {
     );
     this.el.title = status.detail;
     this.demo.hidden = !status.demo;
+    // The session's row is told anew when a turn names its model; the status isn't.
+    const model = session?.model || status.model;
     const facts = [
-      status.model ? modelName(status.model) : "",
+      model ? modelName(model) : "",
       MODES[status.permission_mode] ?? status.permission_mode,
       session?.cost_usd ? cost(session.cost_usd) : "",
     ];

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from . import protocol as p
+from .fold import text_of
 
 FLUSH_SECONDS = 1 / 15  # text that grows faster than this reads no better
 
@@ -42,9 +43,13 @@ class Channel:
                 self._pending[-1] = p.Delta(k=event.k, s=last.s + event.s)
             else:
                 self._pending.append(event)
-        if self._timer is None:
-            wait = max(0.0, self._last + FLUSH_SECONDS - self._loop.time())
-            self._timer = self._loop.call_later(wait, self.flush)
+        # An empty block shows nothing: it waits for its first words, and they for nobody.
+        since = self._loop.time() if all(map(_shows_nothing, self._pending)) else self._last
+        due = since + FLUSH_SECONDS
+        if self._timer is None or due < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(max(due, self._loop.time()), self.flush)
 
     def flush(self) -> None:
         """Send what is pending."""
@@ -76,3 +81,7 @@ class Channel:
         if self._timer is not None:
             self._timer.cancel()
         self._pending.clear()
+
+
+def _shows_nothing(event: p.Event) -> bool:
+    return isinstance(event, p.BlockOpened) and not text_of(event.live.block)

@@ -248,6 +248,8 @@ class Commands:
     )
     def _new(self, args: argparse.Namespace) -> None:
         app = self._app
+        if args.name:
+            _check_name(args.name)
         known = app.store.session(args.name) if args.name else None
         # Run All must not make a second one each time.
         app.current = app.attach(known) if known is not None else app.create(args.name)
@@ -282,6 +284,7 @@ class Commands:
         show_text(f"{old!r} is now {args.name!r}.")
 
     def _check_free(self, name: str, own: str = "") -> None:
+        _check_name(name)
         taken = self._app.store.session(name)
         if taken is not None and taken.name == name and taken.client_id != own:
             raise SessionNameTaken(
@@ -413,6 +416,15 @@ class Commands:
 
     def _info(self, name: str | None) -> SessionInfo:
         return self._app.find(name) if name else self._app.session_for(None).refresh()
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or not name.isprintable() or name == "last":
+        raise UsageMistake(
+            f"{name!r} cannot be a session's name.",
+            why="'last' means the latest one." if name == "last" else "",
+            fix="Choose a name of plain characters on one line.",
+        )
 
 
 def _chosen(rules: list[Rule], wanted: str) -> list[Rule]:

@@ -8,9 +8,10 @@ it tells anybody that the message is complete (S1), and closes what a dead kerne
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,7 +30,7 @@ from .engine import (
     TurnEnded,
     TurnStarted,
 )
-from .exceptions import EngineError, IpyClaudeError, SessionBusy
+from .exceptions import EngineError, IpyClaudeError, SessionBusy, StoreError, StoreLocked
 from .fold import LiveBlocks
 from .leases import Lease
 from .messages import (
@@ -40,6 +41,7 @@ from .messages import (
     Phase,
     ResultBlock,
     SessionInfo,
+    StreamTail,
     TextBlock,
     TodoList,
     Value,
@@ -145,7 +147,10 @@ class Session:
         self._messages: list[Message] = []
         self._stopping = False
         self._idle = asyncio.Event()
-        self._writing = False
+        #: Own writes that the store has yet to tell us of, by kind and id.
+        self._own: collections.Counter[tuple[type, str]] = collections.Counter()
+        #: Why the running turn cannot go on, though the engine could.
+        self._broken: IpyClaudeError | None = None
 
     # -- who listens ------------------------------------------------------------------
 
@@ -173,9 +178,11 @@ class Session:
 
     def heard(self, values: Sequence[Value]) -> None:
         """Take in what another kernel wrote to this session (loop thread)."""
-        if self._writing:
-            return
-        mine = [v for v in values if getattr(v, "session_id", v.client_id) == self.info.client_id]
+        mine = [
+            v
+            for v in values
+            if getattr(v, "session_id", v.client_id) == self.info.client_id and not self._is_own(v)
+        ]
         for value in mine:
             if isinstance(value, SessionInfo):
                 self.info = value
@@ -189,11 +196,23 @@ class Session:
         return self.info
 
     def _put(self, *values: Value) -> None:
-        self._writing = True
+        # By id and not by time: the store may tell of it on another thread, and of what others
+        # wrote while this one writes.
+        marks = collections.Counter((type(v), v.client_id) for v in values)
+        self._own.update(marks)
         try:
             self._store.put(*values)
-        finally:
-            self._writing = False
+        except BaseException:
+            self._own.subtract(marks)
+            raise
+
+    def _is_own(self, value: Value) -> bool:
+        mark = (type(value), value.client_id)
+        if self._own[mark] <= 0:
+            del self._own[mark]
+            return False
+        self._own[mark] -= 1
+        return True
 
     # -- a turn -----------------------------------------------------------------------
 
@@ -211,12 +230,12 @@ class Session:
         """
         self.check_free()
         self._question = question
-        self._stopping = False
+        self._stopping, self._broken = False, None
         self._idle.clear()
         try:
             self.info = self._lease.take(self.info)
             self.recover()
-            heartbeat = asyncio.ensure_future(self._lease.keep())
+            heartbeat = asyncio.ensure_future(self._keep())
             try:
                 return await self._run(question)
             finally:
@@ -251,25 +270,49 @@ class Session:
         error: IpyClaudeError | None = None
         result = ResultBlock(outcome="failed")
         checkpoints = asyncio.ensure_future(self._checkpoint())
+        events = self._events(question)
         try:
-            async for event in self._events(question):
+            async for event in events:
                 if isinstance(event, TurnEnded):
                     result = event.result
                 else:
                     self._fold(event, turn_id)
         except asyncio.CancelledError:
-            result = ResultBlock(outcome="stopped")
-            self._end(turn_id, result, None)
+            self._ended(turn_id, ResultBlock(outcome="stopped"), None)
             raise
-        except EngineError as failure:
+        except IpyClaudeError as failure:
             error = failure
+        except Exception as failure:
+            _log.exception("a turn of session %s failed", self.info.client_id)
+            error = _unforeseen(failure)
         finally:
             checkpoints.cancel()
-        if self._stopping and error is not None:
+            await events.aclose()  # an engine that was left in mid-turn ends its process
+        error = self._broken or error
+        if self._stopping and isinstance(error, EngineError):
             error, result = None, ResultBlock(outcome="stopped")
-        return self._end(turn_id, result, error)
+        if error is not None:
+            result = ResultBlock(outcome="failed")
+        return self._ended(turn_id, result, error)
 
-    async def _events(self, question: Question) -> AsyncIterator[EngineEvent]:
+    async def _keep(self) -> None:
+        await self._lease.keep()
+        await self._break(
+            SessionBusy(
+                f"Another kernel took session {self.info.name!r} over.",
+                why="This one had not been heard of for too long, or the session was deleted.",
+                fix="Go on there, or in a copy: %claude_session fork.",
+            )
+        )
+
+    async def _break(self, error: IpyClaudeError) -> None:
+        """End the running turn with an error that is not the engine's."""
+        self._broken = error
+        self._permissions.cancel(self.info.client_id)
+        if self._engine is not None:
+            await self._engine.close()
+
+    async def _events(self, question: Question) -> AsyncGenerator[EngineEvent, None]:
         engine = self._engine
         if engine is None:
             # In a thread: the first engine imports the SDK, and views must not wait for that.
@@ -278,8 +321,13 @@ class Session:
         if self._stopping:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return
-        async for event in engine.ask(question.content):
-            yield event
+        asking = engine.ask(question.content)
+        try:
+            async for event in asking:
+                yield event
+        finally:
+            if isinstance(asking, AsyncGenerator):
+                await asking.aclose()  # pyright: ignore[reportUnknownMemberType]
 
     def _begin(self, question: Question, turn_id: str) -> None:
         prompt = Message(
@@ -294,7 +342,7 @@ class Session:
             turn_id=turn_id,
             status="running",
             started_at=prompt.timestamp,
-            prompt=prompt.text,
+            prompt=question.title,
             model=self.options.model,
         )
         self._messages = [prompt]
@@ -371,11 +419,42 @@ class Session:
         self._save([message], [MessageSaved(message=message)])
 
     async def _checkpoint(self) -> None:
+        pieces: list[StreamTail] = []
         while True:
             await asyncio.sleep(CHECKPOINT_SECONDS)
-            pieces = self._live.pieces() if self._live is not None else []
-            if pieces:
+            pieces += self._live.pieces() if self._live is not None else []
+            known = {m.client_id for m in self._messages}
+            pieces = [piece for piece in pieces if piece.message_id not in known]
+            if not pieces:
+                continue
+            try:
                 self._put(*pieces)
+                pieces = []
+            except StoreLocked as error:
+                _log.warning("An answer could not be kept yet: %s", error)
+            except StoreError as error:
+                await self._break(error)
+                return
+
+    def _ended(self, turn_id: str, result: ResultBlock, error: IpyClaudeError | None) -> Answer:
+        """End the turn in the store; where that can't be written, at least for all views."""
+        try:
+            return self._end(turn_id, result, error)
+        except StoreError as failure:
+            error = error if isinstance(error, StoreError) else failure
+        block = NoticeBlock(
+            level="error", kind=type(error).__name__, what=error.what, why=error.why, fix=error.fix
+        )
+        notice = Message(
+            session_id=self.info.client_id, type="system", content=(block,), turn_id=turn_id
+        )
+        self._messages.append(notice)
+        phase = Phase(type="error", error_message=error.what)
+        self.info = self.info.model_copy(update={"phase": phase})
+        self._emit(MessageSaved(message=notice), SessionChanged(session=self.info))
+        self._turn(status="failed", result=ResultBlock(outcome="failed"))
+        assert self.turn is not None
+        return Answer(self.turn, tuple(self._messages), error)
 
     def _end(self, turn_id: str, result: ResultBlock, error: IpyClaudeError | None) -> Answer:
         assert self._live is not None
@@ -475,3 +554,11 @@ class Session:
             engine, self._engine = self._engine, None
             await engine.close()
         self._listeners.clear()
+
+
+def _unforeseen(error: Exception) -> EngineError:
+    return EngineError(
+        "The turn failed in a way that was not foreseen.",
+        why=f"{type(error).__name__}: {error}",
+        fix="Ask again; if it goes on, please report it.",
+    )

@@ -85,6 +85,7 @@ class _View(anywidget.AnyWidget):
         self._desk = desk
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
+        self._pages: set[str] = set()
         self.seen = asyncio.Event()  # set, on the loop, when the page has said hello
         widget: Any = self  # ipywidgets is not typed
         self._channel = Channel(widget.send, desk.runtime.loop)
@@ -135,7 +136,9 @@ class _View(anywidget.AnyWidget):
         handler: Callable[[Any], Awaitable[Any]] = getattr(self, f"_on_{request.type}")
         return await handler(request)
 
-    async def _on_hello(self, _: p.Hello) -> None:
+    async def _on_hello(self, request: p.Hello) -> None:
+        # A page's requests share the first part of their id.
+        self._pages.add(request.id.rpartition("-")[0])
         self.seen.set()
         self._snapshot()
 
@@ -257,7 +260,13 @@ class TurnView(_View):
         )
 
     def retire(self) -> None:
-        """Close for good and leave no copy of the bundle in the notebook's widget state."""
+        """Close for good and leave no copy of the bundle in the notebook's widget state.
+
+        A page that was reloaded has lost the output's handle, and shows this view alone: it
+        stays, with the finished turn in it.
+        """
+        if len(self._pages) > 1:
+            return
         self._esm = ""
         self.close()
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from ipyclaude.testing import ScriptedModel
 SLOW_MS = 60_000  # a page or a kernel starts, on a machine that has other things to do
 START_SECONDS = 60
 _LOGINS = ("ANTHROPIC_", "CLAUDE_", "IPYCLAUDE_")
+_NBFORMAT: Any = nbformat  # it has no types
 NEWS = "@jupyterlab/apputils-extension:notification"
 
 FLAGS = [
@@ -46,7 +47,7 @@ FLAGS = [
 
 
 @contextlib.contextmanager
-def open_chromium() -> Iterator[Browser]:
+def open_chromium() -> Generator[Browser, None, None]:
     """Debian's Chromium where there is one, else Playwright's."""
     names = (os.environ.get("IPYCLAUDE_CHROMIUM"), "chromium", "chromium-browser")
     path = next((found for name in names if name and (found := shutil.which(name))), None)
@@ -332,8 +333,7 @@ class LabNotebook:
     def save(self) -> Any:
         """Save the notebook; return what is in the file."""
         self.page.evaluate("() => window.__panel().context.save().then(() => null)")
-        read: Any = nbformat.read  # pyright: ignore[reportUnknownMemberType]
-        return read(self.server.root / self.path, as_version=4)
+        return _NBFORMAT.read(self.server.root / self.path, as_version=4)
 
     def close(self) -> None:
         """Close the page."""
@@ -342,14 +342,13 @@ class LabNotebook:
 
 def write_notebook(path: Path, cells: list[str], kernel: str = "python3") -> None:
     """Write a notebook of code cells."""
-    v4: Any = nbformat.v4
+    v4 = _NBFORMAT.v4
     notebook = v4.new_notebook(
         cells=[v4.new_code_cell(source) for source in cells],
         metadata={"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}},
     )
-    write: Any = nbformat.write  # pyright: ignore[reportUnknownMemberType]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write(notebook, path)
+    _NBFORMAT.write(notebook, path)
 
 
 @dataclass
@@ -397,7 +396,7 @@ class Desk:
 
 
 @contextlib.contextmanager
-def subshells_disabled(server: JupyterServer) -> Iterator[None]:
+def subshells_disabled(server: JupyterServer) -> Generator[None, None, None]:
     """Let pages opened within send comm messages to the main shell only."""
     plugin = "@jupyterlab/apputils-extension:kernels-settings"
     server.set_lab_setting(plugin, {"commsOverSubshells": "disabled"})

@@ -15,7 +15,8 @@ RULE = "Bash(touch:*)"
 
 def _touch(name: str) -> tuple[Reply, str]:
     """A turn that makes a file, and says so."""
-    return Reply(tool("Bash", {"command": f"touch {name}.txt", "description": "Make"})), f"Over: {name}"
+    call = tool("Bash", {"command": f"touch {name}.txt", "description": "Make"})
+    return Reply(call), f"Over: {name}"
 
 
 def _made(nb: LabNotebook, name: str) -> bool:

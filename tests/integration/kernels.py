@@ -22,7 +22,7 @@ from ipyclaude.messages import Approval, Message, SessionInfo, TextBlock, Todo, 
 from ipyclaude.testing import ScriptedModel
 
 #: Seconds; only a hang reaches it.
-PATIENCE = 60.0
+PATIENCE = 30.0
 _LOOK = 0.1
 _to_page: TypeAdapter[p.ToPage] = TypeAdapter(p.ToPage)
 

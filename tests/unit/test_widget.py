@@ -158,6 +158,32 @@ def test_the_first_push_goes_at_once_and_the_next_within_the_interval() -> None:
     asyncio.run(work())
 
 
+def test_an_empty_block_does_not_hold_back_its_first_words() -> None:
+    """The first words of a block go at once, together with its opening."""
+    sent: list[dict[str, Any]] = []
+    live = LiveBlock(k=1, id="1", turn_id="t", block=TextBlock())
+
+    async def work() -> float:
+        loop = asyncio.get_running_loop()
+        got = asyncio.Event()
+
+        def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+            got.set()
+
+        channel = Channel(send, loop)
+        channel.push([BlockOpened(live=live)])
+        await asyncio.sleep(0)
+        assert sent == []
+        start = loop.time()
+        channel.push([Delta(k=1, s="a")])
+        await asyncio.wait_for(got.wait(), 5)
+        return loop.time() - start
+
+    assert asyncio.run(work()) < 0.05
+    assert [e["type"] for e in sent[0]["events"]] == ["open", "d"]
+
+
 def test_what_json_cannot_carry_still_reaches_the_page() -> None:
     """Lone surrogates become the replacement character, NaN null; the store keeps the real ones."""
     blocks = (TextBlock(text="a\ud800b 😀\x00"), UnknownBlock(raw={"x": [math.nan, "\udfff"]}))
