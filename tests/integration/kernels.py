@@ -282,7 +282,9 @@ class Page:
         elif isinstance(told, p.Snapshot):
             self._redraw(told)
         else:
-            for event in told.events:
+            small = isinstance(told, p.Grew)
+            events = (p.Delta(k=told.k, s=told.s),) if small else told.events
+            for event in events:
                 self.events.append(event)
                 self._fold(event)
 
