@@ -282,7 +282,7 @@ class Session:
             raise
         except IpyClaudeError as failure:
             error = failure
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 - the turn must end whole, and say so
             _log.exception("a turn of session %s failed", self.info.client_id)
             error = _unforeseen(failure)
         finally:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kernels import Kernel, Place
 
 from ipyclaude.testing import ScriptedModel
-from kernels import Kernel, Place
 
 StartKernel = Callable[..., Kernel]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from kernels import PATIENCE, Kernel, Page, Place, said
 
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing import ScriptedModel
 from ipyclaude.testing.replies import Block, Hold, Reply, Step, text, thinking, tool
-from kernels import PATIENCE, Kernel, Page, Place, said
 
 StartKernel = Callable[..., Kernel]
 
@@ -172,10 +172,8 @@ class Seen:
 
     @classmethod
     def of(cls, page: Page, killed_at: float) -> Seen:
-        old: dict[str, int] = {}
-        for at, block_id, length in page.grown:
-            if at < killed_at - KEPT_AFTER:
-                old[block_id] = length
+        grown = [(key, length) for at, key, length in page.grown if at < killed_at - KEPT_AFTER]
+        old = dict(grown)
         return cls(
             finished=dict(page.texts),
             growing={live.id: _text(live.block) for live in page.live.values()},
@@ -203,9 +201,7 @@ def _text(block: Any) -> str:
 
 
 @pytest.mark.parametrize("chain", [1, 2])
-def test_nothing_finished_is_lost_or_doubled(
-    chain: int, place: Place, start: StartKernel
-) -> None:
+def test_nothing_finished_is_lost_or_doubled(chain: int, place: Place, start: StartKernel) -> None:
     """Ten kills in one session, each at a random moment of a turn; each next turn remembers."""
     dice = random.Random(SEED + chain)
     turns = Turns()
@@ -216,7 +212,7 @@ def test_nothing_finished_is_lost_or_doubled(
         page = kernel.chat()
         for number in range(10, 10 + KILLS):
             moment = Moment.draw(dice)
-            print(f"seed {SEED + chain}: turn-{number} killed at {moment}")
+            print(f"seed {SEED + chain}: turn-{number} killed at {moment}")  # noqa: T201 - to repeat it by
             killer = Killer(kernel, moment)
             turns.begin(killer.model_step)
             turn_id = page.prompt(f"Please do turn-{number}.")

@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from ipyclaude import protocol as p
-from ipyclaude.testing import ScriptedModel
-from ipyclaude.testing.replies import Reply, hold, text, tool
 from kernels import Kernel, Page, Place
+
+from ipyclaude.testing import ScriptedModel
+from ipyclaude.testing.replies import Reply, hold, text
 
 StartKernel = Callable[..., Kernel]
 
