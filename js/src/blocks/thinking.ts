@@ -16,7 +16,8 @@ export function thinkingView(block: ThinkingBlock, context: BlockContext): Block
   );
   const finish = (): void => {
     el.dataset.state = "done";
-    const took = block.duration_ms && block.duration_ms >= 1000 ? ` for ${seconds(block.duration_ms)}` : "";
+    const took =
+      block.duration_ms && block.duration_ms >= 1000 ? ` for ${seconds(block.duration_ms)}` : "";
     setText(label, `Thought${took}`);
     // Some models send a signature only.
     el.classList.toggle("ipc-empty", !body.textContent);
