@@ -15,6 +15,12 @@
     │   ├── StoreLocked
     │   ├── StoreCorrupt            `kept_aside` names the copy
     │   └── StoreTooNew             written by a newer ipyclaude
+    ├── CloudError                  Convex; what is here goes on without it
+    │   ├── CloudUnreachable        no network, no server: passes by itself
+    │   ├── CloudFault              the server failed: passes by itself
+    │   ├── CloudRefused            for good; `code` and `data` say why
+    │   │   └── VersionMismatch     `api` is what the deployed functions speak
+    │   └── SignedOut               no token, or Convex accepts none that we have
     └── EngineError                 the turn failed; the session is still usable
         ├── CliNotFound
         ├── NotLoggedIn
@@ -122,6 +128,49 @@ class StoreCorrupt(StoreError):
 
 class StoreTooNew(StoreError):
     """The store was written by a newer ipyclaude."""
+
+
+class CloudError(IpyClaudeError):
+    """Convex could not do what was asked; what is kept on this machine is untouched."""
+
+
+class CloudUnreachable(CloudError):
+    """Convex could not be reached, or not in time; it may be tried again."""
+
+
+class CloudFault(CloudError):
+    """Convex failed in a way that is not the caller's fault; it may be tried again."""
+
+
+class CloudRefused(CloudError):
+    """Convex refused for good. `code` is the function's own word, `data` all that it said."""
+
+    def __init__(
+        self, what: str, why: str = "", fix: str = "", *, code: str = "", data: object = None
+    ) -> None:
+        super().__init__(what, why, fix)
+        self.code = code
+        self.data = data
+
+
+class VersionMismatch(CloudRefused):
+    """The deployed functions speak another version. `api` is theirs, if known."""
+
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        fix: str = "",
+        *,
+        api: int | None = None,
+        data: object = None,
+    ) -> None:
+        super().__init__(what, why, fix, code="VersionMismatch", data=data)
+        self.api = api
+
+
+class SignedOut(CloudError):
+    """There is no token, or Convex accepts none that we have."""
 
 
 class EngineError(IpyClaudeError):
