@@ -17,9 +17,10 @@ from .options import Asked, expand
 from .output import Output, show
 from .permissions import Asker, parse_rule, shown, suggest
 from .runtime import Interrupted
-from .session import Answer, Question, Session
+from .session import Session
 from .stored import StoredAnswers
 from .terminal import Printer, approval_text
+from .turn import Answer, Question
 
 if TYPE_CHECKING:
     from .widget import TurnView

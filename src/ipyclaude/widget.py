@@ -23,8 +23,9 @@ from .exceptions import IpyClaudeError, SessionNotFound
 from .messages import Message, ResultBlock, TextBlock
 from .permissions import Permissions, shown
 from .runtime import Runtime
-from .session import Question, Session
+from .session import Session
 from .store import Store
+from .turn import Question
 
 _STATIC = Path(__file__).parent / "static"
 WINDOW = 50  # messages that a view is sent when it opens

@@ -34,9 +34,10 @@ from ipyclaude.messages import (
 )
 from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, Event, MessageSaved, TurnChanged
-from ipyclaude.session import Answer, Question, Session
+from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
 from ipyclaude.testing.stores import MemoryStore
+from ipyclaude.turn import Answer, Question
 
 SID = "s" * 36
 

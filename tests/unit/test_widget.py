@@ -294,9 +294,12 @@ def test_closing_a_view_ends_its_listening(desk: FakeDesk) -> None:
     page = chat(desk)
     session = page.view._session
     page.view.close()
-    on_loop(desk, lambda: session._emit(MessageSaved(message=Message(session_id=SID, type="user"))))
+    on_loop(
+        desk,
+        lambda: session._journal.emit(MessageSaved(message=Message(session_id=SID, type="user"))),
+    )
     assert page.sent == []
-    assert session._listeners == []
+    assert session._journal._listeners == []
 
 
 def test_a_tool_call_is_carried_whole() -> None:
