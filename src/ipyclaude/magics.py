@@ -21,7 +21,6 @@ from .options import OPTIONS, help_text, parse
 
 if TYPE_CHECKING:
     from .asking import Asking
-    from .commands import Commands
     from .extension import App
 
 _loaded: ClaudeMagics | None = None
@@ -36,7 +35,6 @@ class ClaudeMagics(Magics):
         super().__init__(shell)
         self.app: App | None = None
         self._asking: Asking | None = None
-        self._commands: Commands | None = None
 
     def open(self) -> App:
         """Return the app, started if need be."""
@@ -65,16 +63,14 @@ class ClaudeMagics(Magics):
     @line_magic
     def claude_session(self, line: str) -> None:
         """Manage sessions: list, new, open, show, search, fork, export… (%claude_session help)."""
-        if self._commands is None:
-            from .commands import Commands
+        from . import commands
 
-            self._commands = Commands(self.open())
-        self._commands.run(line)
+        commands.run(self.open(), line)
 
     def close(self) -> None:
         """Close the app, if there is one."""
         app, self.app = self.app, None
-        self._asking = self._commands = None
+        self._asking = None
         if app is not None:
             app.close()
 

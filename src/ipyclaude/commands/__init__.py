@@ -1,0 +1,13 @@
+"""The subcommands of `%claude_session`: one decorated function each.
+
+Help and completion come from the decorator. To add one: write a function in the room that
+it belongs to, decorated with its name, its one line of help and its arguments.
+"""
+
+from __future__ import annotations
+
+# Imported in the order in which help lists them.
+from . import looking, opening, files, rules  # isort: skip
+from .registry import COMMANDS, run
+
+__all__ = ["COMMANDS", "files", "looking", "opening", "rules", "run"]

@@ -1,0 +1,38 @@
+"""Subcommands that write sessions to files and read Claude Code's own history."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..exporting import export
+from ..extension import App
+from ..tables import show_text
+from .registry import arg, command
+
+
+@command(
+    "export",
+    "write a session to a file",
+    arg("name", metavar="NAME"),
+    arg("file", metavar="FILE.{md,html,ipynb,jsonl}"),
+    arg("--force", action="store_true", help="replace the file"),
+    session=True,
+)
+def _export(app: App, args: argparse.Namespace) -> None:
+    path = export(app.store, app.find(args.name), args.file, force=args.force)
+    show_text(f"Written to {path}.")
+
+
+@command(
+    "import",
+    "read Claude Code's own history; it is never changed",
+    arg("path", nargs="?", metavar="PATH"),
+    arg("--all", action="store_true", help="of all projects"),
+)
+def _import(app: App, args: argparse.Namespace) -> None:
+    from ..importing import import_with_progress
+
+    paths = [Path(args.path).expanduser()] if args.path else None
+    report = import_with_progress(app.store, app.transcripts, paths, every=args.all)
+    show_text(report)

@@ -1,0 +1,150 @@
+"""Subcommands that show: what is current, what is stored, what was said and what it cost."""
+
+from __future__ import annotations
+
+import argparse
+import html
+
+from ..display import bundle, safe_markdown, todo_lines
+from ..exporting import all_messages
+from ..extension import App, working_folder_note
+from ..messages import Message, SessionInfo
+from ..tables import ago, money, show_bundle, show_table, show_text
+from .registry import COMMANDS, arg, chosen, command
+
+
+@command("status", "what is current, where it is stored, its state")
+def _status(app: App, _: argparse.Namespace) -> None:
+    session = app.current
+    rows: list[tuple[str, object]] = []
+    if session is None:
+        rows.append(("session", "none open yet: %claude makes or resumes one"))
+    else:
+        info = session.refresh()
+        state = "working" if session.running else info.phase.type
+        rows += [
+            ("session", info.name),
+            ("id", info.client_id),
+            ("state", state),
+            ("messages", info.message_count),
+            ("cost", money(info.cost_usd)),
+            ("folder", working_folder_note(info) or info.cwd),
+            ("model", info.model or "the CLI's default"),
+            ("permissions", session.options.permission_mode),
+        ]
+        if session.rate_limit is not None and session.rate_limit.status != "allowed":
+            rows.append(("rate limit", session.rate_limit.status))
+    rows += [("stored in", app.store.path), ("sync", "local: kept on this machine only")]
+    if app.settings.demo:
+        rows.append(("model in use", "the demo script, not Claude"))
+    show_table(("", ""), rows)
+
+
+@command(
+    "list",
+    "sessions, the most recently active first",
+    arg("--all", action="store_true"),
+    arg("query", nargs="*", metavar="QUERY"),
+)
+def _list(app: App, args: argparse.Namespace) -> None:
+    limit = 10_000 if args.all else 20
+    query = " ".join(args.query)
+    found = app.store.sessions(query, archived=args.all, limit=limit + 1)
+    if not found:
+        words = f"No session matches {query!r}." if query else "There is no session yet."
+        show_text(words)
+        return
+    current = app.current.info.client_id if app.current else None
+    rows = [_row(info, current) for info in found[:limit]]
+    more = "More with --all, or give words to search for." if len(found) > limit else ""
+    show_table(("", "name", "title", "last active", "messages", "cost", "id"), rows, caption=more)
+
+
+def _row(info: SessionInfo, current: str | None) -> tuple[object, ...]:
+    mark = "▶" if info.client_id == current else ("●" if info.busy else "")
+    active = ago(info.last_activity_at)
+    return (
+        mark,
+        info.name,
+        info.title,
+        active,
+        info.message_count,
+        money(info.cost_usd),
+        info.client_id[-8:],
+    )
+
+
+@command(
+    "show",
+    "the conversation's last turns",
+    arg("name", nargs="?", metavar="NAME"),
+    arg("-n", type=int, default=5, metavar="N"),
+    session=True,
+)
+def _show(app: App, args: argparse.Namespace) -> None:
+    info = chosen(app, args.name)
+    messages = all_messages(app.store, info.client_id)
+    kept = list(dict.fromkeys(m.turn_id for m in messages))[-max(args.n, 1) :]
+    for turn_id in kept:
+        turn = [m for m in messages if m.turn_id == turn_id]
+        prompt = next((m for m in turn if m.type == "user"), None)
+        shown = bundle(turn)
+        if prompt is not None:
+            shown = _with_prompt(prompt, shown, turn[-1].client_id[-8:])
+        show_bundle(shown)
+    if not kept:
+        show_text(f"Nothing has been said in {info.name!r} yet.")
+
+
+@command("todos", "Claude's to-do list", arg("name", nargs="?", metavar="NAME"), session=True)
+def _todos(app: App, args: argparse.Namespace) -> None:
+    info = chosen(app, args.name)
+    lines = todo_lines(app.store.todos(info.client_id).todos)
+    show_text("\n".join(lines) if lines else f"{info.name!r} has no to-dos.")
+
+
+@command("search", "find words in all sessions", arg("text", nargs="+", metavar="TEXT"))
+def _search(app: App, args: argparse.Namespace) -> None:
+    text = " ".join(args.text)
+    hits = app.store.search(text)
+    if not hits:
+        show_text(f"Nothing found for {text!r}.")
+        return
+    rows = [(h.session.name, h.snippet, ago(h.message.timestamp)) for h in hits]
+    show_table(("session", "text", "when"), rows)
+
+
+@command("usage", "cost and tokens by day and session")
+def _usage(app: App, _: argparse.Namespace) -> None:
+    found = app.store.usage()
+    rows: list[tuple[object, ...]] = [
+        (
+            row["day"],
+            row["name"],
+            row["turns"],
+            f"{row['input_tokens']:,}",
+            f"{row['output_tokens']:,}",
+            money(float(str(row["cost_usd"]))),
+        )
+        for row in found
+    ]
+    total = sum(float(str(row["cost_usd"])) for row in found)
+    rows.append(("total", "", "", "", "", money(total)))
+    show_table(("day", "session", "turns", "tokens in", "tokens out", "cost"), rows)
+
+
+@command("help", "this help")
+def _help(app: App, _: argparse.Namespace) -> None:
+    rows = [(known.usage, known.help) for known in COMMANDS.values()]
+    show_table(("%claude_session …", ""), rows)
+
+
+def _with_prompt(prompt: Message, shown: dict[str, str], at: str) -> dict[str, str]:
+    """Put the prompt above a turn, and below it the id by which a fork can end there."""
+    return {
+        "text/html": f"<h4>{html.escape(prompt.text)}</h4>{shown['text/html']}"
+        f"<p><small>fork --at {at}</small></p>",
+        "text/markdown": f"#### {safe_markdown(prompt.text)}\n\n{shown['text/markdown']}"
+        f"\n\n<small>fork --at {at}</small>",
+        "text/plain": f"> {prompt.text}\n\n{shown['text/plain']}\n(fork --at {at})",
+    }

@@ -1,0 +1,123 @@
+"""Subcommands that make, open, name, copy, close and delete sessions."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..exceptions import SessionNameTaken, UsageMistake
+from ..extension import App, working_folder_note
+from ..forks import fork
+from ..output import show_widget
+from ..tables import ago, show_text
+from .registry import arg, chosen, command
+
+
+@command(
+    "new",
+    "make a session and use it; one of that name is opened",
+    arg("name", nargs="?", default="", metavar="NAME"),
+)
+def _new(app: App, args: argparse.Namespace) -> None:
+    if args.name:
+        _check_name(args.name)
+    known = app.store.session(args.name) if args.name else None
+    # Run All must not make a second one each time.
+    app.current = app.attach(known) if known is not None else app.create(args.name)
+    words = "exists; opened it" if known is not None else "is new"
+    show_text(f"Session {app.current.info.name!r} {words}.")
+
+
+@command(
+    "open",
+    "use another session",
+    arg("name", metavar="NAME|ID|last"),
+    alias="resume",
+    session=True,
+)
+def _open(app: App, args: argparse.Namespace) -> None:
+    session = app.attach(app.find(args.name))
+    app.current = session
+    info = session.refresh()
+    lines = [f"Session {info.name!r}: {info.message_count} messages, {ago(info.last_activity_at)}."]
+    note = working_folder_note(info)
+    show_text("\n".join([*lines, note] if note else lines))
+
+
+@command("rename", "give the current session another name", arg("name", metavar="NAME"))
+def _rename(app: App, args: argparse.Namespace) -> None:
+    session = app.session_for(None)
+    _check_free(app, args.name, session.info.client_id)
+    old = session.info.name
+    session.rename(args.name)
+    show_text(f"{old!r} is now {args.name!r}.")
+
+
+def _check_free(app: App, name: str, own: str = "") -> None:
+    _check_name(name)
+    taken = app.store.session(name)
+    if taken is not None and taken.name == name and taken.client_id != own:
+        raise SessionNameTaken(f"There is a session {name!r} already.", fix="Choose another name.")
+
+
+@command(
+    "fork",
+    "go on in a copy; the original stays as it is",
+    arg("name", nargs="?", metavar="NAME"),
+    arg("--at", metavar="MESSAGE", help="id of the last message to copy"),
+)
+def _fork(app: App, args: argparse.Namespace) -> None:
+    source = app.session_for(None)
+    if args.name:
+        _check_free(app, args.name)
+    app.current = app.attach(fork(app, source, args.name or "", args.at))
+    info = app.current.info
+    show_text(f"Session {info.name!r} is a copy of {source.info.name!r}; it is current now.")
+
+
+@command(
+    "close",
+    "end Claude's process; the session stays stored",
+    arg("name", nargs="?", metavar="NAME"),
+    session=True,
+)
+def _close(app: App, args: argparse.Namespace) -> None:
+    info = chosen(app, args.name)
+    app.drop(info.client_id)
+    show_text(f"Session {info.name!r} is closed; %claude_session open brings it back.")
+
+
+@command(
+    "delete",
+    "delete a session and all that belongs to it",
+    arg("name", metavar="NAME|ID"),
+    arg("--yes", action="store_true", help="don't ask"),
+    session=True,
+)
+def _delete(app: App, args: argparse.Namespace) -> None:
+    info = app.find(args.name)
+    if not args.yes:
+        if not app.host.can_ask:
+            raise UsageMistake("Nobody is here to confirm.", fix="Add --yes.")
+        said = input(f"Delete {info.name!r} with {info.message_count} messages? [y/N] ")
+        if said.strip().lower() not in ("y", "yes"):
+            show_text("Nothing was deleted.")
+            return
+    app.drop(info.client_id)
+    app.store.delete_session(info.client_id)
+    show_text(f"Session {info.name!r} is deleted.")
+
+
+@command("chat", "show the chat widget", arg("name", nargs="?", metavar="NAME"), session=True)
+def _chat(app: App, args: argparse.Namespace) -> None:
+    if not app.host.is_kernel:
+        raise UsageMistake("The chat widget needs a notebook.", fix="In a terminal, use %claude.")
+    show_widget(app.chat(args.name))
+
+
+def _check_name(name: str) -> None:
+    if not name.strip() or not name.isprintable() or name == "last":
+        raise UsageMistake(
+            f"{name!r} cannot be a session's name.",
+            why="'last' means the latest one." if name == "last" else "",
+            fix="Choose a name of plain characters on one line.",
+        )
