@@ -7,8 +7,8 @@ from typing import Any
 
 from ..messages import Approval, Message, Rule, SessionInfo, StreamTail, TodoList, Value
 from . import Hit, Page
+from ._rows import SESSION_COLUMNS
 from ._values import load, match, safe, session_from, snippet
-from ._writes import SESSION_COLUMNS
 
 _SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions"  # noqa: S608 - fixed names
 _BEFORE = " AND (ord, pos) < (?, ?)"

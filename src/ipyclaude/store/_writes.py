@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from ..exceptions import SessionNotFound
 from ..messages import (
     Approval,
     Message,
@@ -17,20 +16,22 @@ from ..messages import (
     now_ms,
 )
 from . import _outbox
-from ._values import (
-    KEPT,
-    cost_of,
-    dump,
-    haystack,
-    indexed_text,
-    load,
-    order,
-    result_of,
-    safe,
-    session_from,
+from ._rows import (
+    COUNT,
+    INSERT_MESSAGE,
+    SESSION_COLUMNS,
+    UPDATE_MESSAGE,
+    bare,
+    gone,
+    index,
+    message_row,
+    unindex_all,
+    write_session,
 )
+from ._values import KEPT, cost_of, dump, indexed_text, load, safe, session_from
 
-SESSION_COLUMNS = "data, " + ", ".join(KEPT)
+# From this many messages on, one statement for all is faster than one for each.
+_MANY = 20
 
 
 class Batch:
@@ -145,14 +146,14 @@ class Batch:
             "SELECT pos, data, cost_usd FROM messages WHERE client_id = ?", (message.client_id,)
         ).fetchone()
         pos = int(old[0]) if old else self._new_position()
-        row = _message_row(message, rev, pos)
-        self.db.execute(_UPDATE_MESSAGE if old else _INSERT_MESSAGE, row)
+        row = message_row(message, rev, pos)
+        self.db.execute(UPDATE_MESSAGE if old else INSERT_MESSAGE, row)
         if old:
             index(self.db, pos, load(Message, old[1]), remove=True)
         index(self.db, pos, message)
         cost = cost_of(message) - (old[2] if old else 0)
         if cost or not old:
-            self.db.execute(_COUNT, (0 if old else 1, cost, message.session_id))
+            self.db.execute(COUNT, (0 if old else 1, cost, message.session_id))
         self.db.execute("DELETE FROM tails WHERE message_id = ?", (message.client_id,))
         if not local:
             _outbox.enqueue(self.db, "message", message.client_id, message.session_id, rev)
@@ -171,11 +172,11 @@ class Batch:
         rows, texts = list[tuple[object, ...]](), list[tuple[int, str]]()
         for pos, message in enumerate(new, first):
             self._is_local(message.session_id)
-            rows.append(_message_row(message, self._next(message), pos))
+            rows.append(message_row(message, self._next(message), pos))
             text = indexed_text(message)
             if text:
                 texts.append((pos, text))
-        self.db.executemany(_INSERT_MESSAGE, rows)
+        self.db.executemany(INSERT_MESSAGE, rows)
         self.db.executemany("INSERT INTO messages_fts (rowid, text) VALUES (?, ?)", texts)
         self._count_many(new)
         if self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
@@ -204,7 +205,7 @@ class Batch:
             count, cost = sums.get(message.session_id, (0, 0.0))
             sums[message.session_id] = (count + 1, cost + cost_of(message))
         self.db.executemany(
-            _COUNT, [(count, cost, session_id) for session_id, (count, cost) in sums.items()]
+            COUNT, [(count, cost, session_id) for session_id, (count, cost) in sums.items()]
         )
 
     def _new_position(self) -> int:
@@ -326,104 +327,3 @@ class Batch:
         self.changed[-1] = tombstone
         if not info.local:
             _outbox.enqueue(self.db, "session", session_id, session_id, self.rev, "delete")
-
-
-# From this many messages on, one statement for all is faster than one for each.
-_MANY = 20
-
-_COUNT = (
-    "UPDATE sessions SET message_count = message_count + ?, cost_usd = cost_usd + ?"
-    " WHERE client_id = ?"
-)
-
-_INSERT_MESSAGE = """
-INSERT INTO messages (client_id, session_id, rev, ord, turn_id, type, timestamp, prompt_hash,
-    outcome, cost_usd, input_tokens, output_tokens, data, pos)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-
-_UPDATE_MESSAGE = """
-UPDATE messages SET client_id = ?, session_id = ?, rev = ?, ord = ?, turn_id = ?, type = ?,
-    timestamp = ?, prompt_hash = ?, outcome = ?, cost_usd = ?, input_tokens = ?,
-    output_tokens = ?, data = ?
-WHERE pos = ?
-"""
-
-_PUT_SESSION = """
-INSERT INTO sessions (client_id, rev, name, haystack, notebook, claude_session_id,
-    last_activity_at, archived_at, deleted_at, local, message_count, cost_usd, holder,
-    holder_expires_at, data)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (client_id) DO UPDATE SET rev = excluded.rev, name = excluded.name,
-    haystack = excluded.haystack, notebook = excluded.notebook,
-    claude_session_id = excluded.claude_session_id, last_activity_at = excluded.last_activity_at,
-    archived_at = excluded.archived_at, deleted_at = excluded.deleted_at, local = excluded.local,
-    message_count = excluded.message_count, cost_usd = excluded.cost_usd,
-    holder = excluded.holder, holder_expires_at = excluded.holder_expires_at, data = excluded.data
-"""
-
-
-def _message_row(message: Message, rev: int, pos: int) -> tuple[object, ...]:
-    result = result_of(message)
-    return (
-        message.client_id, message.session_id, rev, order(message, pos), safe(message.turn_id),
-        message.type, message.timestamp, message.prompt_hash, result.outcome if result else None,
-        cost_of(message), result.input_tokens if result else 0,
-        result.output_tokens if result else 0, dump(message), pos,
-    )  # fmt: skip
-
-
-def write_session(db: sqlite3.Connection, info: SessionInfo, rev: int) -> None:
-    """Write a session's row whole."""
-    db.execute(
-        _PUT_SESSION,
-        (
-            info.client_id, rev, safe(info.name), haystack(info),
-            None if info.notebook is None else safe(info.notebook), info.claude_session_id,
-            info.last_activity_at, info.archived_at, info.deleted_at, info.local,
-            info.message_count, info.cost_usd, info.holder, info.holder_expires_at, dump(info),
-        ),
-    )  # fmt: skip
-
-
-def bare(info: SessionInfo) -> SessionInfo:
-    """Return what stays of a deleted session: that it was, its name, and when it went."""
-    return SessionInfo(
-        client_id=info.client_id,
-        name=info.name,
-        cwd="",
-        created_at=info.created_at,
-        last_activity_at=info.last_activity_at,
-        deleted_at=info.deleted_at,
-        local=info.local,
-    )
-
-
-def index(db: sqlite3.Connection, pos: int, message: Message, *, remove: bool = False) -> None:
-    """Add a message to full-text search, or take it out."""
-    text = indexed_text(message)
-    if not text:
-        return
-    if remove:
-        db.execute(
-            "INSERT INTO messages_fts (messages_fts, rowid, text) VALUES ('delete', ?, ?)",
-            (pos, text),
-        )
-    else:
-        db.execute("INSERT INTO messages_fts (rowid, text) VALUES (?, ?)", (pos, text))
-
-
-def unindex_all(db: sqlite3.Connection, session_id: str) -> None:
-    """Take all messages of a session out of full-text search."""
-    rows = db.execute("SELECT pos, data FROM messages WHERE session_id = ?", (session_id,))
-    for pos, data in rows.fetchall():
-        index(db, pos, load(Message, data), remove=True)
-
-
-def gone(session_id: str, *, deleted: bool) -> SessionNotFound:
-    """Make the error for a value whose session isn't there."""
-    return SessionNotFound(
-        "The session was deleted." if deleted else "The session does not exist.",
-        f"Its id is {session_id}; nothing was saved in it.",
-        "Go on in another session (`%claude_session list`), or start one (`%claude_session new`).",
-    )

@@ -1,7 +1,8 @@
 """The real store: one SQLite file that several kernels share.
 
-SQL lives in this package only: `migrations.py` (the schema), `_writes.py`, `_queries.py`,
-`_outbox.py`, `_chunks.py` (transcripts) and `_imports.py`; this file holds the transactions.
+SQL lives in this package only: `migrations.py` (the schema), `_writes.py`, `_rows.py`,
+`_queries.py`, `_outbox.py`, `_chunks.py` (transcripts) and `_imports.py`; this file holds the
+transactions.
 """
 
 from __future__ import annotations
