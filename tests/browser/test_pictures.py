@@ -41,6 +41,8 @@ def _portraits(nb: LabNotebook, cell: int, name: str, shoot: Shoot) -> None:
         nb.page.wait_for_function(
             "(light) => document.body.dataset.jpThemeLight === String(light)", arg=theme == "light"
         )
+        # Lab covers the page while it loads the theme's styles.
+        expect(nb.page.locator("#jupyterlab-splash")).to_have_count(0)
         for width, pixels in WIDTHS.items():
             nb.page.set_viewport_size({"width": pixels, "height": 1000})
             nb.cell(cell).scroll_into_view_if_needed()
