@@ -23,7 +23,7 @@ from ..messages import (
 
 @dataclass(frozen=True)
 class Page:
-    """Messages in order, oldest first; `more` says that older ones exist before them."""
+    """Messages in order, oldest first; `more` says that older ones exist, here or on the server."""
 
     messages: tuple[Message, ...]
     more: bool
@@ -56,7 +56,8 @@ class Store(Protocol):
         Each is inserted, or replaces the one of the same `client_id`. Putting a final
         `Message` removes every `StreamTail` whose `message_id` is the message's `client_id`.
         Putting a `SessionInfo` leaves its lease (`holder`, `holder_expires_at`) as it stands,
-        its `message_count` and `cost_usd` too: those are the store's.
+        its `message_count` and `cost_usd` too: those are the store's. A `Message` without `seq`
+        keeps the place that it has.
         """
         ...
 

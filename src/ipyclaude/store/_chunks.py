@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,29 @@ class Key:
     project_key: str
     session_id: str
     subpath: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        """Read what `text` wrote."""
+        return cls(*json.loads(text))
+
+    @property
+    def text(self) -> str:
+        """The key as one text: what an outbox row that deletes a transcript goes by."""
+        return json.dumps([self.project_key, self.session_id, self.subpath])
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some entries of a transcript on their way: `data` is zlib of JSON lines."""
+
+    key: Key
+    chunk_id: str
+    count: int
+    data: bytes
+    summary: str | None = None
+    #: The server's order; 0 until it has been replicated.
+    seq: int = 0
 
 
 @dataclass(frozen=True)
@@ -188,6 +211,7 @@ def subkeys(db: sqlite3.Connection, key: Key, project: str) -> list[str]:
 def delete(batch: Batch, key: Key, project: str) -> None:
     """Delete a transcript; a session's own takes those of its subagents with it."""
     session, subpath = safe(key.session_id), safe(key.subpath)
+    _announce_deletion(batch, Key(project, session, subpath))
     only = "" if not subpath else " AND subpath = ?"
     batch.db.execute(
         f"DELETE FROM transcripts WHERE session_id = ? AND project_key = ?{only}",  # noqa: S608 - fixed texts
@@ -199,6 +223,92 @@ def delete(batch: Batch, key: Key, project: str) -> None:
         )
         # Deleted here is deleted, although another folder may have one of the same id.
         adopt(batch.db, key, safe(key.project_key))
+
+
+def _announce_deletion(batch: Batch, key: Key) -> None:
+    only = " AND t.subpath = ?" if key.subpath else ""
+    batch.db.execute(
+        "DELETE FROM outbox WHERE kind = 'transcript' AND client_id IN (SELECT c.chunk_id FROM"  # noqa: S608 - fixed texts
+        " transcript_chunks c JOIN transcripts t ON t.id = c.transcript"
+        f" WHERE t.session_id = ? AND t.project_key = ?{only})",
+        (key.session_id, key.project_key, *([key.subpath] if key.subpath else [])),
+    )
+    owner = batch.owner_of(key.session_id)
+    if owner:
+        _outbox.enqueue(batch.db, "transcript", key.text, owner, batch.step(), "delete")
+
+
+def read(db: sqlite3.Connection, chunk_id: str) -> Chunk | None:
+    """Return a chunk with its transcript's key and summary, None if it is gone."""
+    row = db.execute(
+        "SELECT t.project_key, t.session_id, t.subpath, c.chunk_id, c.count, c.data, t.summary"
+        " FROM transcript_chunks c JOIN transcripts t ON t.id = c.transcript"
+        " WHERE c.chunk_id = ?",
+        (chunk_id,),
+    ).fetchone()
+    return Chunk(Key(*row[:3]), *row[3:]) if row else None
+
+
+def remote_seq(db: sqlite3.Connection, key: Key) -> int:
+    """Return up to which of the server's chunks a transcript is here."""
+    row = db.execute(
+        "SELECT remote_seq FROM transcripts"
+        " WHERE session_id = ? AND project_key = ? AND subpath = ?",
+        (key.session_id, key.project_key, key.subpath),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def numbered(db: sqlite3.Connection, chunk_id: str, seq: int) -> None:
+    """Note the order that a chunk got, if all before it are here: it is not read again."""
+    db.execute(
+        "UPDATE transcripts SET remote_seq = ? WHERE remote_seq = ? - 1"
+        " AND id = (SELECT transcript FROM transcript_chunks WHERE chunk_id = ?)",
+        (seq, seq, chunk_id),
+    )
+
+
+def merge(
+    batch: Batch,
+    key: Key,
+    chunks: Sequence[Chunk],
+    fold: Callable[[str | None, Key, list[Entry]], str],
+) -> int:
+    """Append chunks of the server that are not here; return how many those were."""
+    db = batch.db
+    transcript = find(db, key, key.project_key)
+    if transcript is None:
+        transcript = _make(db, key, key.project_key)
+    new = list[Entry]()
+    added = 0
+    for chunk in chunks:
+        here = db.execute(
+            "SELECT 1 FROM transcript_chunks WHERE chunk_id = ?", (chunk.chunk_id,)
+        ).fetchone()
+        if not here:
+            new.extend(_take_in(db, transcript, chunk))
+            added += 1
+        db.execute(
+            "UPDATE transcripts SET remote_seq = max(remote_seq, ?) WHERE id = ?",
+            (chunk.seq, transcript),
+        )
+    told = fold(summary(db, transcript), key, new) if new and not key.subpath else None
+    if added:
+        touch(db, transcript, told)
+    return added
+
+
+def _take_in(db: sqlite3.Connection, transcript: int, chunk: Chunk) -> list[Entry]:
+    db.execute(
+        "INSERT INTO transcript_chunks (chunk_id, transcript, count, data) VALUES (?, ?, ?, ?)",
+        (chunk.chunk_id, transcript, chunk.count, chunk.data),
+    )
+    found = entries([chunk.data])
+    db.executemany(
+        "INSERT OR IGNORE INTO transcript_uuids VALUES (?, ?)",
+        [(transcript, safe(u)) for entry in found if isinstance(u := entry.get("uuid"), str)],
+    )
+    return found
 
 
 def _make(db: sqlite3.Connection, key: Key, project: str) -> int:

@@ -13,7 +13,7 @@ which means the same as if it had been enqueued bit by bit.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,11 @@ class OutboxRow:
     #: Why it is not tried again until somebody acts.
     parked: str | None = None
 
+
+_ROWS = (
+    "SELECT id, kind, client_id, session_id, op, rev, created_at, attempts, last_error, parked"
+    " FROM outbox"
+)
 
 _PUT = """
 INSERT INTO outbox (kind, client_id, session_id, op, rev, created_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -102,15 +107,54 @@ def forget(db: sqlite3.Connection, session_id: str) -> None:
 def pending(db: sqlite3.Connection, limit: int, *, parked: bool) -> list[OutboxRow]:
     """Return the next rows to send, oldest first; with `parked`, those that are parked."""
     where = "IS NOT NULL" if parked else "IS NULL"
+    rows = db.execute(f"{_ROWS} WHERE parked {where} ORDER BY id LIMIT ?", (limit,))
+    return [OutboxRow(*row) for row in rows]
+
+
+def next_session(
+    db: sqlite3.Connection, skip: Collection[str], without: Collection[Kind]
+) -> str | None:
+    """Return the session that has the newest row to send.
+
+    The newest, so that a turn of now does not wait behind an import of ten thousand sessions;
+    within a session the order is kept.
+    """
+    row = db.execute(
+        "SELECT session_id FROM outbox WHERE parked IS NULL"  # noqa: S608 - only marks
+        f" AND session_id NOT IN ({marks(skip)}) AND kind NOT IN ({marks(without)})"
+        " ORDER BY id DESC LIMIT 1",
+        (*skip, *without),
+    ).fetchone()
+    return row[0] if row else None
+
+
+def of_session(
+    db: sqlite3.Connection, session_id: str, without: Collection[Kind], limit: int
+) -> list[OutboxRow]:
+    """Return a session's next rows to send, oldest first."""
     rows = db.execute(
-        "SELECT id, kind, client_id, session_id, op, rev, created_at, attempts, last_error,"  # noqa: S608 - fixed text
-        f" parked FROM outbox WHERE parked {where} ORDER BY id LIMIT ?",
-        (limit,),
+        f"{_ROWS} WHERE session_id = ? AND parked IS NULL AND kind NOT IN ({marks(without)})"
+        " ORDER BY id LIMIT ?",
+        (session_id, *without, limit),
     )
     return [OutboxRow(*row) for row in rows]
 
 
-def acknowledge(db: sqlite3.Connection, rows: list[OutboxRow]) -> None:
+def counts(
+    db: sqlite3.Connection, without: Collection[Kind] = (), session_id: str | None = None
+) -> tuple[int, float | None, int]:
+    """Return how many rows wait, since when (epoch ms), and how many are parked."""
+    only = "" if session_id is None else " AND session_id = ?"
+    row = db.execute(
+        "SELECT count(*) FILTER (WHERE parked IS NULL), min(created_at) FILTER"  # noqa: S608 - only marks
+        " (WHERE parked IS NULL), count(*) FILTER (WHERE parked IS NOT NULL) FROM outbox"
+        f" WHERE kind NOT IN ({marks(without)}){only}",
+        (*without, *(() if session_id is None else (session_id,))),
+    ).fetchone()
+    return int(row[0]), row[1], int(row[2])
+
+
+def acknowledge(db: sqlite3.Connection, rows: Sequence[OutboxRow]) -> None:
     """Remove what was sent, unless it changed again meanwhile."""
     db.executemany(
         "DELETE FROM outbox WHERE id = ? AND rev = ?", [(row.id, row.rev) for row in rows]
@@ -124,3 +168,34 @@ def postpone(db: sqlite3.Connection, row: OutboxRow, error: str, *, park: bool) 
         " WHERE id = ? AND rev = ?",
         (error, error if park else None, row.id, row.rev),
     )
+
+
+def retry(db: sqlite3.Connection, session_id: str | None) -> int:
+    """Let parked rows be tried again, of one session or of all; return how many."""
+    only = "" if session_id is None else " AND session_id = ?"
+    return db.execute(
+        f"UPDATE outbox SET parked = NULL, attempts = 0 WHERE parked IS NOT NULL{only}",  # noqa: S608 - fixed text
+        () if session_id is None else (session_id,),
+    ).rowcount
+
+
+def drop(db: sqlite3.Connection, session_id: str | None) -> int:
+    """Never send what is parked; the things themselves stay here. Return how many."""
+    only = "" if session_id is None else " AND session_id = ?"
+    return db.execute(
+        f"DELETE FROM outbox WHERE parked IS NOT NULL{only}",  # noqa: S608 - fixed text
+        () if session_id is None else (session_id,),
+    ).rowcount
+
+
+def waits(db: sqlite3.Connection, kind: Kind, client_id: str) -> bool:
+    """Say whether a thing has a change that was not sent."""
+    row = db.execute(
+        "SELECT 1 FROM outbox WHERE kind = ? AND client_id = ?", (kind, client_id)
+    ).fetchone()
+    return row is not None
+
+
+def marks(values: Collection[object]) -> str:
+    """Return as many question marks."""
+    return ",".join("?" * len(values))

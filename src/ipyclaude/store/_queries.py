@@ -7,10 +7,11 @@ from typing import Any
 
 from ..messages import Approval, Message, Rule, SessionInfo, StreamTail, TodoList, Value
 from . import Hit, Page
+from ._replica import partly_here
 from ._rows import SESSION_COLUMNS
-from ._values import load, match, safe, session_from, snippet
+from ._values import load, match, message_from, safe, session_from, snippet
 
-_SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions"  # noqa: S608 - fixed names
+_SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions s"  # noqa: S608 - fixed names
 _BEFORE = " AND (ord, pos) < (?, ?)"
 
 
@@ -82,22 +83,25 @@ def messages(
         where += _BEFORE
         parameters.extend(place)
     rows = db.execute(
-        f"SELECT data FROM messages WHERE {where} ORDER BY ord DESC, pos DESC LIMIT ?",  # noqa: S608 - fixed texts
+        f"SELECT data, ord FROM messages WHERE {where} ORDER BY ord DESC, pos DESC LIMIT ?",  # noqa: S608 - fixed texts
         (*parameters, limit + 1),
     ).fetchall()
-    kept = [load(Message, row[0]) for row in reversed(rows[:limit])]
-    return Page(tuple(kept), more=len(rows) > limit)
+    kept = [message_from(*row) for row in reversed(rows[:limit])]
+    more = len(rows) > limit or (
+        turn_id is None and partly_here(db, session_id, rows[-1][1] if rows else None)
+    )
+    return Page(tuple(kept), more=more)
 
 
 def answered(db: sqlite3.Connection, session_id: str, prompt_hash: str) -> list[Message]:
     """Return prompts with this hash whose turn ended well."""
     rows = db.execute(
-        "SELECT data FROM messages m WHERE session_id = ? AND prompt_hash = ? AND EXISTS ("
+        "SELECT data, ord FROM messages m WHERE session_id = ? AND prompt_hash = ? AND EXISTS ("
         " SELECT 1 FROM messages r WHERE r.session_id = m.session_id AND r.turn_id = m.turn_id"
         " AND r.type = 'result' AND r.outcome = 'done') ORDER BY ord, pos",
         (safe(session_id), prompt_hash),
     )
-    return [load(Message, row[0]) for row in rows]
+    return [message_from(*row) for row in rows]
 
 
 def todos(db: sqlite3.Connection, session_id: str) -> TodoList:
@@ -142,17 +146,17 @@ def search(db: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
     query = match(text)
     if not query:
         return []
-    columns = SESSION_COLUMNS.replace("data", "s.data").replace(" cost_usd", " s.cost_usd")
     rows = db.execute(
-        f"SELECT m.data, {columns} FROM (SELECT rowid AS pos, rank AS score FROM messages_fts"  # noqa: S608 - fixed names
+        f"SELECT m.data, m.ord, {SESSION_COLUMNS}"  # noqa: S608 - fixed names
+        " FROM (SELECT rowid AS pos, rank AS score FROM messages_fts"
         " WHERE messages_fts MATCH ? ORDER BY rank LIMIT ?) f"
         " JOIN messages m ON m.pos = f.pos JOIN sessions s ON s.client_id = m.session_id"
         " ORDER BY f.score, m.pos DESC",
         (query, limit),
     )
     hits = list[Hit]()
-    for data, *rest in rows:
-        message = load(Message, data)
+    for data, ord_, *rest in rows:
+        message = message_from(data, ord_)
         hits.append(Hit(session_from(tuple(rest)), message, snippet(message.text, text)))
     return hits
 
@@ -182,17 +186,18 @@ def since(db: sqlite3.Connection, rev: int) -> tuple[int, list[tuple[int, Value]
     if newest == rev:
         return newest, []
     rows = db.execute(
-        f"SELECT {SESSION_COLUMNS}, rev FROM sessions WHERE rev > ?",  # noqa: S608 - fixed names
+        f"SELECT {SESSION_COLUMNS}, s.rev FROM sessions s WHERE s.rev > ?",  # noqa: S608 - fixed names
         (rev,),
     )
     found: list[tuple[int, Value]] = [(row[-1], session_from(row[:-1])) for row in rows]
     models: dict[str, Any] = {
-        "messages": Message,
         "todos": TodoList,
         "tails": StreamTail,
         "approvals": Approval,
         "rules": Rule,
     }
+    rows = db.execute("SELECT rev, data, ord FROM messages WHERE rev > ?", (rev,))
+    found.extend((row[0], message_from(*row[1:])) for row in rows)
     for table, model in models.items():
         rows = db.execute(f"SELECT rev, data FROM {table} WHERE rev > ?", (rev,))  # noqa: S608 - fixed names
         found.extend((row[0], load(model, row[1])) for row in rows)

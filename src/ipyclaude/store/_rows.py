@@ -6,12 +6,25 @@ import sqlite3
 
 from ..exceptions import SessionNotFound
 from ..messages import Message, SessionInfo
-from ._values import KEPT, cost_of, dump, haystack, indexed_text, load, order, result_of, safe
+from ._values import cost_of, dump, haystack, indexed_text, load, order, result_of, safe
 
-SESSION_COLUMNS = "data, " + ", ".join(KEPT)
+# Of a session that is not wholly here, and of a lease on another server, the server knows more.
+_KEPT_SQL = (
+    "max(s.message_count, s.remote_count), max(s.cost_usd, s.remote_cost),"
+    " coalesce(s.holder, s.remote_holder),"
+    " iif(s.holder IS NULL, s.remote_expires_at, s.holder_expires_at)"
+)
+#: What `session_from` reads, of `sessions AS s`.
+SESSION_COLUMNS = f"s.data, {_KEPT_SQL}"
 
 COUNT = (
     "UPDATE sessions SET message_count = message_count + ?, cost_usd = cost_usd + ?"
+    " WHERE client_id = ?"
+)
+
+FORGET = (
+    "UPDATE sessions SET message_count = 0, cost_usd = 0, holder = NULL, holder_expires_at = NULL,"
+    " remote_count = 0, remote_cost = 0, remote_holder = NULL, remote_expires_at = NULL"
     " WHERE client_id = ?"
 )
 
@@ -30,23 +43,24 @@ WHERE pos = ?
 
 _PUT_SESSION = """
 INSERT INTO sessions (client_id, rev, name, haystack, notebook, claude_session_id,
-    last_activity_at, archived_at, deleted_at, local, message_count, cost_usd, holder,
-    holder_expires_at, data)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    last_activity_at, archived_at, deleted_at, local, data)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (client_id) DO UPDATE SET rev = excluded.rev, name = excluded.name,
     haystack = excluded.haystack, notebook = excluded.notebook,
     claude_session_id = excluded.claude_session_id, last_activity_at = excluded.last_activity_at,
     archived_at = excluded.archived_at, deleted_at = excluded.deleted_at, local = excluded.local,
-    message_count = excluded.message_count, cost_usd = excluded.cost_usd,
-    holder = excluded.holder, holder_expires_at = excluded.holder_expires_at, data = excluded.data
+    data = excluded.data
 """
 
 
-def message_row(message: Message, rev: int, pos: int) -> tuple[object, ...]:
-    """Return the parameters of INSERT_MESSAGE; those of UPDATE_MESSAGE are the same."""
+def message_row(message: Message, rev: int, pos: int, was: int | None = None) -> tuple[object, ...]:
+    """Return the parameters of INSERT_MESSAGE, which are UPDATE_MESSAGE's too.
+
+    `was` is where in the order the message stands, if it does.
+    """
     result = result_of(message)
     return (
-        message.client_id, message.session_id, rev, order(message, pos), safe(message.turn_id),
+        message.client_id, message.session_id, rev, order(message, pos, was), safe(message.turn_id),
         message.type, message.timestamp, message.prompt_hash, result.outcome if result else None,
         cost_of(message), result.input_tokens if result else 0,
         result.output_tokens if result else 0, dump(message), pos,
@@ -54,14 +68,13 @@ def message_row(message: Message, rev: int, pos: int) -> tuple[object, ...]:
 
 
 def write_session(db: sqlite3.Connection, info: SessionInfo, rev: int) -> None:
-    """Write a session's row whole."""
+    """Write a session's row, but for what the store itself keeps of it (`KEPT`)."""
     db.execute(
         _PUT_SESSION,
         (
             info.client_id, rev, safe(info.name), haystack(info),
             None if info.notebook is None else safe(info.notebook), info.claude_session_id,
-            info.last_activity_at, info.archived_at, info.deleted_at, info.local,
-            info.message_count, info.cost_usd, info.holder, info.holder_expires_at, dump(info),
+            info.last_activity_at, info.archived_at, info.deleted_at, info.local, dump(info),
         ),
     )  # fmt: skip
 

@@ -59,11 +59,21 @@ def session_from(row: tuple[Any, ...]) -> SessionInfo:
     return load(SessionInfo, data).model_copy(update=dict(zip(KEPT, kept, strict=True)))
 
 
-def order(message: Message, pos: int) -> int:
-    """Return what messages are sorted by: the server's `seq`, else after all by position (S3)."""
+def order(message: Message, pos: int, was: int | None = None) -> int:
+    """Return what messages are sorted by: the server's `seq`, else after all by position (S3).
+
+    A message that has its place (`was`) keeps it, whoever writes it anew.
+    """
     if message.seq is None:
-        return _UNPLACED + pos
+        return _UNPLACED + pos if was is None else was
     return min(message.seq, _UNPLACED - 1)
+
+
+def message_from(data: str, ord_: int) -> Message:
+    """Read a message; its place in the order is the column's, which a replica sets alone."""
+    message = load(Message, data)
+    seq = ord_ if ord_ < _UNPLACED else None
+    return message if message.seq == seq else message.model_copy(update={"seq": seq})
 
 
 def result_of(message: Message) -> ResultBlock | None:

@@ -18,6 +18,7 @@ from ..messages import (
 from . import _outbox
 from ._rows import (
     COUNT,
+    FORGET,
     INSERT_MESSAGE,
     SESSION_COLUMNS,
     UPDATE_MESSAGE,
@@ -32,13 +33,19 @@ from ._values import KEPT, cost_of, dump, indexed_text, load, safe, session_from
 
 # From this many messages on, one statement for all is faster than one for each.
 _MANY = 20
+_OF_SESSION = ("messages", "todos", "tails", "approvals", "rules", "imports", "outbox", "spans")
 
 
 class Batch:
-    """The writes of one transaction: counts revisions, collects what listeners will hear."""
+    """The writes of one transaction: counts revisions, collects what listeners will hear.
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    With `announce` False nothing goes into the outbox: what is written came from the server.
+    With `tell` False no listener hears of it, here or in another process.
+    """
+
+    def __init__(self, db: sqlite3.Connection, *, announce: bool = True, tell: bool = True) -> None:
         self.db = db
+        self._announce, self._tell = announce, tell
         self.rev = int(db.execute("SELECT rev FROM clock").fetchone()[0])
         self.first = self.rev + 1
         self.changed: list[Value] = []
@@ -88,7 +95,10 @@ class Batch:
         elif isinstance(value, Rule):
             self._rule(value)
 
-    def _next(self, value: Value) -> int:
+    def note(self, value: Value) -> int:
+        """Return a new revision for a value that listeners will hear of."""
+        if not self._tell:
+            return 0
         self.rev += 1
         self.changed.append(value)
         return self.rev
@@ -106,12 +116,12 @@ class Batch:
         return local
 
     def _replicate(self, kind: _outbox.Kind, client_id: str, session_id: str, rev: int) -> None:
-        if not self._is_local(session_id):
+        if self._announce and not self._is_local(session_id):
             _outbox.enqueue(self.db, kind, client_id, session_id, rev)
 
     def _session(self, info: SessionInfo) -> None:
         before = self.db.execute(
-            f"SELECT {SESSION_COLUMNS}, deleted_at FROM sessions WHERE client_id = ?",  # noqa: S608 - fixed names
+            f"SELECT {SESSION_COLUMNS}, s.deleted_at FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
             (info.client_id,),
         ).fetchone()
         if before and before[-1] is not None:
@@ -119,13 +129,15 @@ class Batch:
         old = session_from(before[:-1]) if before else None
         kept = {k: getattr(old, k) if old else SessionInfo.model_fields[k].default for k in KEPT}
         info = info.model_copy(update=kept)
-        write_session(self.db, info, self._next(info))
+        write_session(self.db, info, self.note(info))
         self._local[info.client_id] = info.local
         self._replicate_session(old, info)
         if info.deleted_at is not None:
             self._clear(info)
 
     def _replicate_session(self, old: SessionInfo | None, info: SessionInfo) -> None:
+        if not self._announce:
+            return
         if info.local:
             if old and not old.local:
                 _outbox.forget(self.db, info.client_id)
@@ -140,13 +152,14 @@ class Batch:
             _outbox.enqueue_transcripts(self.db, info.client_id, info.claude_session_id, self.rev)
 
     def _message(self, message: Message) -> None:
-        local = self._is_local(message.session_id)
-        rev = self._next(message)
+        self._is_local(message.session_id)
+        rev = self.note(message)
         old = self.db.execute(
-            "SELECT pos, data, cost_usd FROM messages WHERE client_id = ?", (message.client_id,)
+            "SELECT pos, data, cost_usd, ord FROM messages WHERE client_id = ?",
+            (message.client_id,),
         ).fetchone()
         pos = int(old[0]) if old else self._new_position()
-        row = message_row(message, rev, pos)
+        row = message_row(message, rev, pos, old[3] if old else None)
         self.db.execute(UPDATE_MESSAGE if old else INSERT_MESSAGE, row)
         if old:
             index(self.db, pos, load(Message, old[1]), remove=True)
@@ -155,8 +168,7 @@ class Batch:
         if cost or not old:
             self.db.execute(COUNT, (0 if old else 1, cost, message.session_id))
         self.db.execute("DELETE FROM tails WHERE message_id = ?", (message.client_id,))
-        if not local:
-            _outbox.enqueue(self.db, "message", message.client_id, message.session_id, rev)
+        self._replicate("message", message.client_id, message.session_id, rev)
 
     def _new_messages(self, messages: list[Message]) -> set[int]:
         """Write many messages at once, an import's; return which (those that weren't here)."""
@@ -172,7 +184,7 @@ class Batch:
         rows, texts = list[tuple[object, ...]](), list[tuple[int, str]]()
         for pos, message in enumerate(new, first):
             self._is_local(message.session_id)
-            rows.append(message_row(message, self._next(message), pos))
+            rows.append(message_row(message, self.note(message), pos))
             text = indexed_text(message)
             if text:
                 texts.append((pos, text))
@@ -182,9 +194,9 @@ class Batch:
         if self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
             ids = [(m.client_id,) for m in new]
             self.db.executemany("DELETE FROM tails WHERE message_id = ?", ids)
-        _outbox.enqueue_many(
-            self.db, "message", [row[:3] for row in rows if not self._is_local(str(row[1]))]
-        )
+        if self._announce:
+            new_rows = [row[:3] for row in rows if not self._is_local(str(row[1]))]
+            _outbox.enqueue_many(self.db, "message", new_rows)
         return {id(message) for message in new}
 
     def _known(self, ids: list[str]) -> set[str]:
@@ -214,7 +226,7 @@ class Batch:
 
     def _todos(self, todos: TodoList) -> None:
         self._is_local(todos.session_id)
-        rev = self._next(todos)
+        rev = self.note(todos)
         # One list a session, whatever client_id it was written with.
         self.db.execute(
             "DELETE FROM todos WHERE session_id = ? AND client_id <> ?",
@@ -236,13 +248,13 @@ class Batch:
             " start = excluded.start, rev = excluded.rev, data = excluded.data",
             (
                 tail.client_id, tail.session_id, tail.message_id, tail.start,
-                self._next(tail), dump(tail),
+                self.note(tail), dump(tail),
             ),
         )  # fmt: skip
 
     def _approval(self, approval: Approval) -> None:
         self._is_local(approval.session_id)
-        rev = self._next(approval)
+        rev = self.note(approval)
         self.db.execute(
             "INSERT INTO approvals (client_id, session_id, status, rev, data)"
             " VALUES (?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET"
@@ -261,7 +273,7 @@ class Batch:
             " revoked = excluded.revoked, rev = excluded.rev, data = excluded.data",
             (
                 rule.client_id, rule.session_id, rule.revoked_at is not None,
-                self._next(rule), dump(rule),
+                self.note(rule), dump(rule),
             ),
         )  # fmt: skip
 
@@ -279,7 +291,8 @@ class Batch:
     def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
         """Take, renew or give back a lease, unless somebody else holds it (S4)."""
         row = self.db.execute(
-            f"SELECT {SESSION_COLUMNS} FROM sessions WHERE client_id = ? AND deleted_at IS NULL",  # noqa: S608 - fixed names
+            f"SELECT {SESSION_COLUMNS} FROM sessions s"  # noqa: S608 - fixed names
+            " WHERE s.client_id = ? AND s.deleted_at IS NULL",
             (safe(session_id),),
         ).fetchone()
         if row is None:
@@ -295,25 +308,34 @@ class Batch:
             }
         )
         # Not replicated from here: among servers the server decides who holds a lease.
-        write_session(self.db, info, self._next(info))
+        self.db.execute(
+            "UPDATE sessions SET rev = ?, holder = ?, holder_expires_at = ? WHERE client_id = ?",
+            (self.note(info), info.holder, info.holder_expires_at, info.client_id),
+        )
+        if expires_at is None:  # the server's word of it, too: its holder may be dead
+            self.db.execute(
+                "UPDATE sessions SET remote_holder = NULL, remote_expires_at = NULL"
+                " WHERE client_id = ? AND remote_holder = ?",
+                (info.client_id, holder),
+            )
         return info
 
     def delete(self, session_id: str) -> None:
         """Delete a session; its bare row stays, so that other processes hear of it."""
         row = self.db.execute(
-            f"SELECT {SESSION_COLUMNS}, deleted_at FROM sessions WHERE client_id = ?",  # noqa: S608 - fixed names
+            f"SELECT {SESSION_COLUMNS}, s.deleted_at FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
             (safe(session_id),),
         ).fetchone()
         if row is None or row[-1] is not None:
             return
         info = session_from(row[:-1]).model_copy(update={"deleted_at": now_ms()})
-        write_session(self.db, info, self._next(info))
+        write_session(self.db, info, self.note(info))
         self._clear(info)
 
     def _clear(self, info: SessionInfo) -> None:
         session_id, claude_id = info.client_id, info.claude_session_id
         unindex_all(self.db, session_id)
-        for table in ("messages", "todos", "tails", "approvals", "rules", "imports", "outbox"):
+        for table in _OF_SESSION:
             self.db.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))  # noqa: S608 - fixed names
         for key in {session_id, claude_id} - {None}:
             self.db.execute(
@@ -324,6 +346,7 @@ class Batch:
             self.db.execute("DELETE FROM transcript_homes WHERE session_id = ?", (key,))
         tombstone = bare(info)
         write_session(self.db, tombstone, self.rev)
+        self.db.execute(FORGET, (session_id,))
         self.changed[-1] = tombstone
-        if not info.local:
+        if self._announce and not info.local:
             _outbox.enqueue(self.db, "session", session_id, session_id, self.rev, "delete")

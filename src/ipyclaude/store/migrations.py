@@ -168,14 +168,55 @@ CREATE INDEX imports_session ON imports (session_id);
 """
 
 
-def _first(connection: sqlite3.Connection) -> None:
-    for statement in _FIRST.split(";\n"):
+_REPLICA = """
+-- The account that this file is replicated to, who sends for all kernels, and how far the list
+-- of sessions was read (the server's time, epoch ms).
+CREATE TABLE replica (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    account TEXT,
+    drainer TEXT,
+    drainer_expires_at REAL NOT NULL DEFAULT 0,
+    sessions_at REAL NOT NULL DEFAULT 0
+);
+INSERT INTO replica (id) VALUES (1);
+
+-- Which stretches of the server's order are here, both ends included.
+CREATE TABLE spans (
+    session_id TEXT NOT NULL,
+    low INTEGER NOT NULL,
+    high INTEGER NOT NULL,
+    PRIMARY KEY (session_id, low)
+) WITHOUT ROWID;
+
+-- What the server says of a session that is not, or not wholly, here.
+ALTER TABLE sessions ADD COLUMN remote_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN remote_cost REAL NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN remote_holder TEXT;
+ALTER TABLE sessions ADD COLUMN remote_expires_at REAL;
+
+-- Up to which of the server's chunks a transcript is here.
+ALTER TABLE transcripts ADD COLUMN remote_seq INTEGER NOT NULL DEFAULT 0;
+
+CREATE INDEX outbox_waiting ON outbox (id) WHERE parked IS NULL;
+"""
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    for statement in script.split(";\n"):
         if statement.strip():
             connection.execute(statement)
 
 
+def _first(connection: sqlite3.Connection) -> None:
+    _run(connection, _FIRST)
+
+
+def _replica(connection: sqlite3.Connection) -> None:
+    _run(connection, _REPLICA)
+
+
 #: Append here; never edit what was released.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _replica)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:

@@ -85,14 +85,14 @@ class SqliteStore:
         return self._database
 
     @contextmanager
-    def batch(self) -> Generator[Batch, None, None]:
+    def batch(self, *, announce: bool = True, tell: bool = True) -> Generator[Batch, None, None]:
         """Run one write transaction and tell the listeners; for modules of this package."""
         # The lock is held beyond the commit, so that batches are queued in commit order.
         with self._database.write_lock:
             watcher, batch = self._watcher, None
             try:
                 with self._database.writing() as db:
-                    batch = Batch(db)
+                    batch = Batch(db, announce=announce, tell=tell)
                     yield batch
                     batch.finish()
                     if watcher:

@@ -132,6 +132,16 @@ class StoreContract:
         texts = [m.text for m in store.messages(info.client_id).messages]
         assert texts == ["3", "1", "0", "2", "4"]
 
+    def test_place_is_kept(self, store: Store) -> None:
+        """A message that has its place keeps it, although it is written again without (S3)."""
+        info = make_session()
+        rows = [make_message(info, str(i)) for i in range(3)]
+        store.put(info, *rows, rows[2].model_copy(update={"seq": 7}))
+        store.put(rows[2].model_copy(update={"model": "x"}))
+        stored = store.messages(info.client_id).messages
+        assert [(m.text, m.seq) for m in stored] == [("2", 7), ("0", None), ("1", None)]
+        assert stored[0].model == "x"
+
     def test_pages(self, store: Store) -> None:
         """Pages of any size, put together from the end, are the whole session."""
         info = make_session()

@@ -255,6 +255,9 @@ class MemoryStore:
             raise SessionNotFound("The session does not exist, or was deleted.")
         if isinstance(value, Message):
             self._count(value)
+            old = self._rows.get(key)
+            if value.seq is None and isinstance(old, Message):
+                value = value.model_copy(update={"seq": old.seq})
         self._rows[key] = value
         return value
 

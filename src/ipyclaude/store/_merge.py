@@ -1,0 +1,162 @@
+"""Folding what came from the server into the file: nothing newer of ours is overwritten.
+
+A thing that has an outbox row was changed here and not sent yet, so the server's word of it
+is older and is left out; what the server alone decides (a message's place, what a session
+holds in all, who has its lease) is taken all the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from ..messages import Approval, Message, SessionInfo, StreamTail, TodoList, Value
+from . import _outbox
+from ._rows import SESSION_COLUMNS, write_session
+from ._values import dump, load, message_from, safe, session_from
+from ._writes import Batch
+
+#: What a machine says of a session for itself.
+_OWN = ("local", "message_count", "cost_usd", "holder", "holder_expires_at")
+
+
+def merge(batch: Batch, values: Iterable[Value]) -> None:
+    """Fold values in; those of sessions that are not, or no longer, replicated are left out."""
+    rest = list[Value]()
+    for value in values:
+        if isinstance(value, SessionInfo):
+            _session(batch, value)
+        else:
+            rest.append(value)
+    there = _replicated(batch.db, {v.session_id for v in rest if not isinstance(v, SessionInfo)})
+    kept = [v for v in rest if not isinstance(v, SessionInfo) and v.session_id in there]
+    messages = _news(batch.db, [v for v in kept if isinstance(v, Message)])
+    batch.put(messages)
+    for value in kept:
+        if isinstance(value, TodoList):
+            _todos(batch, value)
+        elif isinstance(value, Approval):
+            _approval(batch, value)
+        elif isinstance(value, StreamTail):
+            _tail(batch, value)
+
+
+def place(db: sqlite3.Connection, seqs: Iterable[tuple[str, int]]) -> None:
+    """Note the server's order (S3) of messages that are here: (client id, seq)."""
+    db.executemany(
+        "UPDATE messages SET ord = ? WHERE client_id = ?", [(seq, mid) for mid, seq in seqs]
+    )
+
+
+def is_here(db: sqlite3.Connection, session_id: str) -> bool:
+    """Say whether a session is here and replicated."""
+    return session_id in _replicated(db, [session_id])
+
+
+def _session(batch: Batch, info: SessionInfo) -> None:
+    row = batch.db.execute(
+        f"SELECT {SESSION_COLUMNS}, s.deleted_at FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
+        (safe(info.client_id),),
+    ).fetchone()
+    old = session_from(row[:-1]) if row else None
+    if (row and row[-1] is not None) or (old and old.local):
+        return
+    if info.deleted_at is not None:
+        # What was not sent yet is not thrown away: the server's refusal will say it.
+        if old and not _unsent(batch.db, info.client_id):
+            batch.put([old.model_copy(update={"deleted_at": info.deleted_at})])
+        return
+    if not (old and _outbox.waits(batch.db, "session", info.client_id)):
+        kept = {name: getattr(old, name) for name in _OWN} if old else {"local": False}
+        write_session(batch.db, info.model_copy(update=kept), batch.rev)
+    batch.db.execute(
+        "UPDATE sessions SET remote_count = ?, remote_cost = ?, remote_holder = ?,"
+        " remote_expires_at = ? WHERE client_id = ?",
+        (
+            info.message_count, info.cost_usd, info.holder, info.holder_expires_at,
+            info.client_id,
+        ),
+    )  # fmt: skip
+    now = batch.db.execute(
+        f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
+        (info.client_id,),
+    ).fetchone()
+    stands = session_from(now)
+    if stands != old:
+        rev = batch.note(stands)
+        batch.db.execute("UPDATE sessions SET rev = ? WHERE client_id = ?", (rev, info.client_id))
+
+
+def _unsent(db: sqlite3.Connection, session_id: str) -> bool:
+    row = db.execute(
+        "SELECT 1 FROM outbox WHERE session_id = ? AND kind <> 'session' LIMIT 1", (session_id,)
+    ).fetchone()
+    return row is not None
+
+
+def _replicated(db: sqlite3.Connection, sessions: Iterable[str | None]) -> set[str]:
+    """Return which of these sessions are here, and neither deleted nor local."""
+    found: set[str] = set()
+    for session_id in sessions:
+        row = db.execute(
+            "SELECT 1 FROM sessions WHERE client_id = ? AND deleted_at IS NULL AND local = 0",
+            (safe(session_id or ""),),
+        ).fetchone()
+        if row and session_id:
+            found.add(session_id)
+    return found
+
+
+def _news(db: sqlite3.Connection, messages: Sequence[Message]) -> list[Message]:
+    """Return the messages that are not here as they are there; place those that are."""
+    news, placed = list[Message](), list[tuple[str, int]]()
+    for message in messages:
+        row = db.execute(
+            "SELECT data, ord FROM messages WHERE client_id = ?", (message.client_id,)
+        ).fetchone()
+        if row is None:
+            news.append(message)
+            continue
+        mine = message_from(*row)
+        if message.seq is not None and mine.seq != message.seq:
+            placed.append((message.client_id, message.seq))
+            mine = mine.model_copy(update={"seq": message.seq})
+        # Twice, since 0 is written as 0 or 0.0, and NaN is never equal.
+        differs = mine != message and dump(mine) != dump(message)
+        if differs and not _outbox.waits(db, "message", message.client_id):
+            news.append(message)
+    place(db, placed)
+    return news
+
+
+def _todos(batch: Batch, todos: TodoList) -> None:
+    row = batch.db.execute(
+        "SELECT data FROM todos WHERE session_id = ?", (todos.session_id,)
+    ).fetchone()
+    known = load(TodoList, row[0]).todos if row else ()
+    if known == todos.todos or _outbox.waits(batch.db, "todos", todos.session_id):
+        return
+    batch.put([todos])
+
+
+def _approval(batch: Batch, approval: Approval) -> None:
+    row = batch.db.execute(
+        "SELECT data FROM approvals WHERE client_id = ?", (approval.client_id,)
+    ).fetchone()
+    known = load(Approval, row[0]) if row else None
+    if known == approval:
+        return
+    # A decision that was made elsewhere ends the question here, sent or not.
+    decided = known and known.status == "pending" and approval.status != "pending"
+    if known and not decided and _outbox.waits(batch.db, "approval", approval.client_id):
+        return
+    batch.put([approval])
+
+
+def _tail(batch: Batch, tail: StreamTail) -> None:
+    """Take in a piece of an answer that grows on another server, unless it has landed."""
+    landed = batch.db.execute(
+        "SELECT 1 FROM messages WHERE client_id = ?", (tail.message_id,)
+    ).fetchone()
+    if not landed:
+        batch.put([tail])

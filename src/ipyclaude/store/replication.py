@@ -1,0 +1,229 @@
+"""What a replica needs of the store, and nobody else: the outbox, folding in, cursors.
+
+A replica sends `parcels` and acknowledges them; it folds what it hears by `merge`. One kernel
+at a time sends for all that share the file (`drain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..messages import Approval, Message, SessionInfo, TodoList, Value
+from . import _chunks, _merge, _outbox, _replica
+from ._chunks import Chunk, Key
+from ._outbox import Kind, OutboxRow
+from ._replica import Span
+from ._rows import SESSION_COLUMNS
+from ._values import load, message_from, safe, session_from
+from .sqlite import SqliteStore
+
+__all__ = ["Chunk", "Key", "Kind", "OutboxRow", "Parcel", "Replication", "Span", "Waiting"]
+
+Content = SessionInfo | Message | TodoList | Approval | Chunk | Key
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An outbox row, and what it stands for now; None if that is gone.
+
+    A `Key` is a transcript to delete.
+    """
+
+    row: OutboxRow
+    value: Content | None
+    #: What it takes in the file, in bytes.
+    size: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What the outbox holds: rows to send, since when (epoch ms), and rows that are parked."""
+
+    rows: int = 0
+    since: float | None = None
+    parked: int = 0
+
+
+class Replication:
+    """The replica's side of a `SqliteStore`. All methods may be called from any thread.
+
+    Raises
+    ------
+    StoreError
+        From every method, with what to do.
+    """
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    # -- who ---------------------------------------------------------------------------
+
+    def claim(self, account: str) -> str:
+        """Bind the file to an account, unless it is bound; return the one that stands."""
+        with self._store.database.writing() as db:
+            return _replica.claim(db, account)
+
+    def drain(
+        self, holder: str, expires_at: float | None, *, dead: Callable[[str], bool] | None = None
+    ) -> bool:
+        """Take, renew or (with `expires_at` None) give back the right to send; say if we have it.
+
+        `dead` tells whether a holder is known to have died before its time was over.
+        """
+        with self._store.database.writing() as db:
+            stands = _replica.drainer(db, holder, expires_at)
+            if stands not in (None, holder) and expires_at and dead and dead(stands):
+                _replica.take_from(db, stands, holder, expires_at)
+                return True
+            return stands == holder
+
+    # -- up ----------------------------------------------------------------------------
+
+    def parcels(
+        self,
+        *,
+        limit: int,
+        size: int,
+        skip: Collection[str] = (),
+        without: Collection[Kind] = (),
+    ) -> list[Parcel]:
+        """Return what one session has to send, oldest first: one row, or more within `size` bytes.
+
+        Sessions in `skip` wait; rows of a kind in `without` are never sent.
+        """
+        found, total = list[Parcel](), 0
+        with self._store.database.reading() as db:
+            session_id = _outbox.next_session(db, skip, without)
+            if session_id is None:
+                return []
+            for row in _outbox.of_session(db, session_id, without, limit):
+                parcel = _parcel(db, row)
+                total += parcel.size
+                if found and total > size:
+                    break
+                found.append(parcel)
+        return found
+
+    def acknowledge(
+        self,
+        rows: Sequence[OutboxRow],
+        *,
+        seqs: Mapping[str, int] | None = None,
+        chunks: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take out what was sent, unless it changed meanwhile, and note the order it got (S3)."""
+        with self._store.database.writing() as db:
+            _merge.place(db, (seqs or {}).items())
+            for chunk_id, seq in (chunks or {}).items():
+                _chunks.numbered(db, chunk_id, seq)
+            _outbox.acknowledge(db, rows)
+
+    def postpone(self, rows: Sequence[OutboxRow], error: str, *, park: bool = False) -> None:
+        """Note why rows could not be sent; `park` those that the server refuses for good."""
+        with self._store.database.writing() as db:
+            for row in rows:
+                _outbox.postpone(db, row, safe(error), park=park)
+
+    def waiting(self, session_id: str | None = None, *, without: Collection[Kind] = ()) -> Waiting:
+        """Count what the outbox holds, of one session or of all."""
+        with self._store.database.reading() as db:
+            return Waiting(*_outbox.counts(db, without, session_id))
+
+    def parked(self, limit: int = 100) -> list[OutboxRow]:
+        """Return the rows that the server refused, oldest first, each with its reason."""
+        return self._store.outbox(limit, parked=True)
+
+    def retry(self, session_id: str | None = None) -> int:
+        """Let what is parked be tried again; return how many rows."""
+        with self._store.database.writing() as db:
+            return _outbox.retry(db, session_id)
+
+    def drop(self, session_id: str | None = None) -> int:
+        """Give up sending what is parked; it stays here. Return how many rows."""
+        with self._store.database.writing() as db:
+            return _outbox.drop(db, session_id)
+
+    # -- down --------------------------------------------------------------------------
+
+    def merge(
+        self, values: Sequence[Value], *, span: tuple[str, Span] | None = None, tell: bool = True
+    ) -> None:
+        """Fold in what came from the server; nothing that changed here meanwhile is overwritten.
+
+        `span` says which stretch of a session's order is here with it. Without `tell` no
+        listener hears of it, which is for old messages that nobody has on screen.
+        """
+        with self._store.batch(announce=False, tell=tell) as batch:
+            _merge.merge(batch, values)
+            if span is not None and _merge.is_here(batch.db, span[0]):
+                _replica.add_span(batch.db, *span)
+
+    def merge_chunks(
+        self,
+        key: Key,
+        chunks: Sequence[Chunk],
+        fold: Callable[[str | None, Key, list[dict[str, Any]]], str],
+    ) -> int:
+        """Append a transcript's chunks from the server, in its order; return how many were new."""
+        with self._store.batch(announce=False) as batch:
+            return _chunks.merge(batch, key, chunks, fold)
+
+    def chunk_seq(self, key: Key) -> int:
+        """Return up to which of the server's chunks a transcript is here; 0 for none."""
+        with self._store.database.reading() as db:
+            return _chunks.remote_seq(db, key)
+
+    def spans(self, session_id: str) -> list[Span]:
+        """Return which stretches of a session's order are here, lowest first."""
+        with self._store.database.reading() as db:
+            return _replica.spans(db, session_id)
+
+    def seq_of(self, message_id: str) -> int | None:
+        """Return a message's place in the server's order, None if it has none yet."""
+        with self._store.database.reading() as db:
+            row = db.execute(
+                "SELECT data, ord FROM messages WHERE client_id = ?", (safe(message_id),)
+            ).fetchone()
+            return message_from(*row).seq if row else None
+
+    def sessions_at(self) -> float:
+        """Return up to when (the server's time, epoch ms) the list of sessions was read."""
+        with self._store.database.reading() as db:
+            return _replica.sessions_at(db)
+
+    def note_sessions_at(self, at: float) -> None:
+        """Note how far the list of sessions was read."""
+        with self._store.database.writing() as db:
+            _replica.note_sessions_at(db, at)
+
+
+def _parcel(db: Any, row: OutboxRow) -> Parcel:
+    if row.kind == "session":
+        return _session_parcel(db, row)
+    if row.kind == "transcript":
+        value = _chunks.read(db, row.client_id) if row.op == "put" else Key.parse(row.client_id)
+        return Parcel(row, value, len(value.data) if isinstance(value, Chunk) else 0)
+    if row.kind == "message":
+        found = db.execute(
+            "SELECT data, ord FROM messages WHERE client_id = ?", (row.client_id,)
+        ).fetchone()
+        return Parcel(row, message_from(*found) if found else None, len(found[0]) if found else 0)
+    table, model = _TABLES[row.kind]
+    found = db.execute(f"SELECT data FROM {table} WHERE client_id = ?", (row.client_id,)).fetchone()  # noqa: S608 - fixed names
+    return Parcel(row, load(model, found[0]) if found else None, len(found[0]) if found else 0)
+
+
+def _session_parcel(db: Any, row: OutboxRow) -> Parcel:
+    found = db.execute(
+        f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
+        (row.client_id,),
+    ).fetchone()
+    return Parcel(row, session_from(found) if found else None, len(found[0]) if found else 0)
+
+
+_TABLES: dict[str, tuple[str, Any]] = {
+    "todos": ("todos", TodoList),
+    "approval": ("approvals", Approval),
+}

@@ -1,0 +1,477 @@
+"""What a replica needs of the store: folding in, the outbox's order, cursors, one sender."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claude_agent_sdk import fold_session_summary
+
+from ipyclaude.messages import (
+    Approval,
+    Message,
+    ResultBlock,
+    SessionInfo,
+    StreamTail,
+    TextBlock,
+    Todo,
+    TodoList,
+    Value,
+    now_ms,
+)
+from ipyclaude.store import migrations
+from ipyclaude.store._values import dump
+from ipyclaude.store.replication import Chunk, Key, Replication, Span
+from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.store.transcripts import TranscriptStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """Give an empty store."""
+    store = SqliteStore(tmp_path / "store.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def replication(store: SqliteStore) -> Replication:
+    """Give the replica's side of it."""
+    return Replication(store)
+
+
+@pytest.fixture
+def info() -> SessionInfo:
+    """Give a session."""
+    return SessionInfo(name="n", cwd="/home/ada", claude_session_id="c")
+
+
+def message(info: SessionInfo, text: str = "x", **more: Any) -> Message:
+    """Make a message."""
+    fields = {"session_id": info.client_id, "type": "user", "content": (TextBlock(text=text),)}
+    return Message.model_validate({**fields, **more})
+
+
+def todo_list(info: SessionInfo, *texts: str) -> TodoList:
+    """Make a to-do list."""
+    todos = tuple(Todo(key=str(n), content=text) for n, text in enumerate(texts))
+    return TodoList(client_id=info.client_id, session_id=info.client_id, todos=todos)
+
+
+def texts(store: SqliteStore, info: SessionInfo) -> list[tuple[str, int | None]]:
+    """Return a session's messages in order, with their places."""
+    return [(m.text, m.seq) for m in store.messages(info.client_id).messages]
+
+
+def send_all(replication: Replication) -> None:
+    """Acknowledge all that waits."""
+    while parcels := replication.parcels(limit=1000, size=1 << 30):
+        replication.acknowledge([p.row for p in parcels])
+
+
+def test_merge_sends_nothing_back(store: SqliteStore, replication: Replication) -> None:
+    """What came from the server is stored, told and counted, and never goes back up (S2)."""
+    heard: list[Value] = []
+    store.subscribe(heard.extend)
+    info = SessionInfo(name="n", cwd="/elsewhere", message_count=2, cost_usd=0.5)
+    result = message(info, type="result", content=(ResultBlock(cost_usd=0.5),), seq=2)
+    values: list[Value] = [info, message(info, "a", seq=1), result, todo_list(info, "one")]
+    replication.merge(values)
+    assert store.outbox() == []
+    assert [type(v) for v in heard] == [SessionInfo, Message, Message, TodoList]
+    assert store.session("n") == info
+    assert texts(store, info) == [("a", 1), ("", 2)]
+    assert store.todos(info.client_id) == todo_list(info, "one")
+    heard.clear()
+    replication.merge(values)
+    assert heard == []
+    assert store.session("n") == info
+
+
+def test_merge_in_bulk_is_the_same(store: SqliteStore, replication: Replication) -> None:
+    """A page of many messages is folded in as one by one, and leaves out what it has."""
+    info = SessionInfo(name="n", cwd="")
+    rows = [message(info, str(n), seq=n + 1) for n in range(60)]
+    replication.merge([info, *rows[:10]])
+    replication.merge(rows)
+    assert texts(store, info) == [(str(n), n + 1) for n in range(60)]
+    assert store.outbox() == []
+    found = store.session("n")
+    assert found is not None
+    assert found.message_count == 60
+
+
+def test_unsent_changes_stand(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """What was changed here and not sent yet is not overwritten by an older word of it."""
+    asked = Approval(session_id=info.client_id, turn_id="t", tool_use_id="u", tool_name="Bash")
+    allowed = asked.model_copy(update={"status": "allowed"})
+    store.put(info, todo_list(info, "mine"), allowed)
+    there = info.model_copy(update={"name": "theirs", "message_count": 7, "cost_usd": 1.5})
+    replication.merge([there, todo_list(info, "theirs"), asked])
+    mine = store.session(info.client_id)
+    assert mine is not None
+    assert (mine.name, mine.message_count, mine.cost_usd) == ("n", 7, 1.5)
+    assert store.todos(info.client_id) == todo_list(info, "mine")
+    assert store.approvals(info.client_id, pending=False) == [allowed]
+    send_all(replication)
+    replication.merge([there, todo_list(info, "theirs")])
+    found = store.session("theirs")
+    assert found is not None
+    assert found.cwd == "/home/ada"
+    assert store.todos(info.client_id) == todo_list(info, "theirs")
+
+
+def test_a_decision_elsewhere_ends_the_question(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """A pending question that was not sent yet takes the decision that was made elsewhere."""
+    asked = Approval(session_id=info.client_id, turn_id="t", tool_use_id="u", tool_name="Bash")
+    store.put(info, asked)
+    denied = asked.model_copy(update={"status": "denied", "decided_by": "b"})
+    replication.merge([denied])
+    assert store.approvals(info.client_id, pending=False) == [denied]
+
+
+def test_a_lost_reply_leaves_one(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """A message of ours that comes back before its acknowledgement is placed, not doubled (S2)."""
+    mine = message(info, "mine")
+    store.put(info, mine)
+    other = message(info, "other", seq=1)
+    replication.merge([other, mine.model_copy(update={"seq": 2})])
+    assert texts(store, info) == [("other", 1), ("mine", 2)]
+    assert [row.kind for row in store.outbox()] == ["session", "message"]
+    found = store.session(info.client_id)
+    assert found is not None
+    assert found.message_count == 2
+
+
+def test_acknowledged_with_their_order(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """The server's order comes with the acknowledgement; what changed since stays (S2, S3)."""
+    first, second = message(info, "first"), message(info, "second")
+    store.put(info, first, second)
+    parcels = replication.parcels(limit=10, size=1 << 20)
+    store.put(second)
+    replication.acknowledge(
+        [p.row for p in parcels], seqs={first.client_id: 2, second.client_id: 1}
+    )
+    assert texts(store, info) == [("second", 1), ("first", 2)]
+    assert [row.client_id for row in store.outbox()] == [second.client_id]
+    assert replication.seq_of(first.client_id) == 2
+
+
+def test_local_and_deleted_are_left_alone(store: SqliteStore, replication: Replication) -> None:
+    """A local session takes nothing from the server; a deleted one does not come back."""
+    local = SessionInfo(name="local", cwd="", local=True)
+    deleted = SessionInfo(name="deleted", cwd="")
+    store.put(local, deleted)
+    store.delete_session(deleted.client_id)
+    for info in (local, deleted):
+        replication.merge([info.model_copy(update={"name": "x"}), message(info, seq=1)])
+        assert texts(store, info) == []
+    assert store.session("x") is None
+    assert [row.op for row in store.outbox()] == ["delete"]
+
+
+def test_deleted_elsewhere(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
+    """A session deleted elsewhere goes here too, unless something of it was never sent."""
+    stone = info.model_copy(update={"deleted_at": 5.0})
+    store.put(info, message(info, "unsent"))
+    replication.merge([stone])
+    assert texts(store, info) == [("unsent", None)]
+    send_all(replication)
+    replication.merge([stone])
+    assert store.session(info.client_id) is None
+    assert store.outbox() == []
+    replication.merge([SessionInfo(name="never here", cwd="", deleted_at=1.0)])
+    assert store.sessions() == []
+
+
+def test_leases_of_others(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
+    """A lease on another server keeps this one out until it is over, and never ends ours (S4)."""
+    store.put(info)
+    send_all(replication)
+    later = now_ms() + 60_000
+    held = info.model_copy(update={"holder": "them", "holder_expires_at": later})
+    replication.merge([held])
+    row = store.lease(info.client_id, "us", later)
+    assert row is not None
+    assert row.holder == "them"
+    replication.merge([info])
+    for merged in (info, held):
+        row = store.lease(info.client_id, "us", later)
+        assert row is not None
+        assert row.holder == "us"
+        replication.merge([merged])
+        found = store.session(info.client_id)
+        assert found is not None
+        assert found.holder == "us"
+    store.lease(info.client_id, "us", None)
+    assert store.session(info.client_id) == held
+    store.lease(info.client_id, "them", None)
+    assert store.session(info.client_id) == info
+
+
+def test_pieces_of_a_landed_answer(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """A late piece of an answer that has landed is left out (S1)."""
+    replication.merge([info, message(info, "whole", client_id="m", seq=1)])
+    for target in ("m", "n"):
+        piece = StreamTail(
+            session_id=info.client_id, turn_id="t", message_id=target, block=TextBlock(text="a")
+        )
+        replication.merge([piece])
+    assert [t.message_id for t in store.tails(info.client_id)] == ["n"]
+
+
+def test_parcels_in_order(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
+    """A session's rows go in the order of writing, as they now are, within a size."""
+    rows = [message(info, "x" * 1000) for _ in range(5)]
+    store.put(info, *rows)
+    store.put(info.model_copy(update={"title": "new"}))
+    parcels = replication.parcels(limit=4, size=1 << 20)
+    values = [p.value for p in parcels]
+    assert isinstance(values[0], SessionInfo)
+    assert values[0].title == "new"
+    assert values[1:] == rows[:3]
+    assert len(replication.parcels(limit=9, size=2500)) == 2
+    assert len(replication.parcels(limit=9, size=1)) == 1
+
+
+def test_the_newest_session_first(store: SqliteStore, replication: Replication) -> None:
+    """A turn of now does not wait behind an import; what must wait is skipped."""
+    infos = [SessionInfo(name=name, cwd="") for name in "abc"]
+    store.put(*infos)
+
+    def first(skip: Sequence[str] = ()) -> str:
+        parcels = replication.parcels(limit=9, size=1 << 20, skip=skip)
+        return parcels[0].row.session_id if parcels else ""
+
+    assert first() == infos[2].client_id
+    store.put(message(infos[0]))
+    assert first() == infos[0].client_id
+    assert first([infos[0].client_id]) == infos[2].client_id
+    assert first([i.client_id for i in infos]) == ""
+
+
+def test_parked_until_somebody_acts(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """What the server refuses is kept with its reason, and is retried or dropped when told."""
+    store.put(info, message(info))
+    waiting = replication.waiting()
+    assert (waiting.rows, waiting.parked) == (2, 0)
+    assert waiting.since is not None
+    rows = [p.row for p in replication.parcels(limit=9, size=1 << 20)]
+    replication.postpone(rows[:1], "no network")
+    replication.postpone(rows[1:], "too large", park=True)
+    assert [(r.attempts, r.last_error) for r in store.outbox()] == [(1, "no network")]
+    assert [r.parked for r in replication.parked()] == ["too large"]
+    assert replication.waiting(info.client_id).parked == 1
+    assert replication.waiting("other").parked == 0
+    assert replication.retry(info.client_id) == 1
+    assert replication.waiting().rows == 2
+    replication.postpone(rows[1:], "too large", park=True)
+    assert replication.drop() == 1
+    assert replication.waiting().parked == 0
+    assert len(texts(store, info)) == 1
+
+
+def test_kinds_that_stay_here(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """Transcripts that must not leave the machine are neither sent nor counted, nor lost."""
+    store.put(info)
+    TranscriptStore(store, fold=fold_session_summary).append_now(
+        {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": "1"}]
+    )
+    kept = {"limit": 9, "size": 1 << 20, "without": ["transcript"]}
+    assert [p.row.kind for p in replication.parcels(**kept)] == ["session"]  # pyright: ignore[reportArgumentType]
+    assert replication.waiting(without=["transcript"]).rows == 1
+    assert replication.waiting().rows == 2
+
+
+def test_chunks_go_and_come(tmp_path: Path, store: SqliteStore, info: SessionInfo) -> None:
+    """A transcript sent chunk by chunk is the same on another machine, and is not read twice."""
+    here, sent = Replication(store), TranscriptStore(store, fold=fold_session_summary)
+    key: Any = {"project_key": "-home-ada", "session_id": "c"}
+    store.put(info)
+    for n in range(3):
+        entry: Any = {"type": "user", "uuid": str(n), "$schema": "\ud800"}
+        sent.append_now(key, [entry])
+    values = [p.value for p in here.parcels(limit=9, size=1 << 20)]
+    chunks = [v for v in values if isinstance(v, Chunk)]
+    assert [c.count for c in chunks] == [1, 1, 1]
+    other = SqliteStore(tmp_path / "other.db")
+    there, got = Replication(other), TranscriptStore(other, fold=fold_session_summary)
+    numbered = [Chunk(c.key, c.chunk_id, c.count, c.data, None, n) for n, c in enumerate(chunks, 1)]
+    assert there.merge_chunks(chunks[0].key, numbered, got.fold) == 3
+    assert there.merge_chunks(chunks[0].key, numbered, got.fold) == 0
+    assert there.chunk_seq(chunks[0].key) == 3
+    elsewhere: Any = {"project_key": "-srv-bob", "session_id": "c"}
+    assert got.load_now(elsewhere) == sent.load_now(key)
+    got.append_now(elsewhere, [{"type": "user", "uuid": "0"}, {"type": "user", "uuid": "9"}])  # pyright: ignore[reportArgumentType]
+    assert len(got.load_now(elsewhere) or []) == 4
+    other.close()
+
+
+def test_own_chunks_are_not_read_again(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """The order that own chunks got moves the cursor, unless others' came between."""
+    transcripts = TranscriptStore(store, fold=fold_session_summary)
+    store.put(info)
+    for n in range(2):
+        transcripts.append_now(
+            {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": str(n)}]
+        )
+    parcels = replication.parcels(limit=9, size=1 << 20)
+    chunks = [p.value.chunk_id for p in parcels if isinstance(p.value, Chunk)]
+    replication.acknowledge([], chunks={chunks[0]: 1, chunks[1]: 3})
+    assert replication.chunk_seq(Key("p", "c")) == 1
+
+
+def test_deleting_a_transcript_is_announced(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """The deletion of a transcript takes the place of what it had to send."""
+    store.put(info)
+    transcripts = TranscriptStore(store, fold=fold_session_summary)
+    key: Any = {"project_key": "p", "session_id": "c"}
+    transcripts.append_now(key, [{"type": "user", "uuid": "1"}])
+    sub: Any = {**key, "subpath": "sub/1"}
+    transcripts.append_now(sub, [{"type": "user", "uuid": "2"}])
+    replication.acknowledge([replication.parcels(limit=1, size=1)[0].row])
+    asyncio.run(transcripts.delete(sub))
+    values = [p.value for p in replication.parcels(limit=9, size=1 << 20)]
+    assert [type(v) for v in values] == [Chunk, Key]
+    assert values[1] == Key("p", "c", "sub/1")
+    asyncio.run(transcripts.delete(key))
+    values = [p.value for p in replication.parcels(limit=9, size=1 << 20)]
+    assert values == [Key("p", "c", "sub/1"), Key("p", "c")]
+
+
+def test_spans(replication: Replication, info: SessionInfo) -> None:
+    """Stretches of the order that touch become one, in whatever order they came."""
+    replication.merge([info])
+
+    def add(low: int, high: int) -> list[tuple[int, int]]:
+        replication.merge([], span=(info.client_id, Span(low, high)))
+        return [(s.low, s.high) for s in replication.spans(info.client_id)]
+
+    assert add(50, 60) == [(50, 60)]
+    assert add(1, 10) == [(1, 10), (50, 60)]
+    assert add(61, 61) == [(1, 10), (50, 61)]
+    assert add(30, 49) == [(1, 10), (30, 61)]
+    assert add(5, 40) == [(1, 61)]
+    assert add(7, 8) == [(1, 61)]
+
+
+def test_pages_know_what_is_missing(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """A page says that there are older messages, although they are only on the server."""
+    last = [message(info, str(n), seq=n) for n in range(90, 101)]
+    replication.merge([info, *last], span=(info.client_id, Span(90, 100)))
+    assert store.messages(info.client_id).more
+    assert store.messages(info.client_id, before=last[5].client_id).more
+    assert not store.messages(info.client_id, turn_id="").more
+    first = [message(info, str(n), seq=n) for n in range(1, 90)]
+    replication.merge(first, span=(info.client_id, Span(1, 89)), tell=False)
+    assert not store.messages(info.client_id).more or len(first) + len(last) > 100
+    assert not store.messages(info.client_id, before=first[50].client_id).more
+
+
+def test_old_messages_come_quietly(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """Old messages that nobody has on screen are stored, and no listener hears of them."""
+    replication.merge([info])
+    heard: list[Value] = []
+    store.subscribe(heard.extend)
+    replication.merge([message(info, "old", seq=1)], tell=False)
+    assert heard == []
+    assert texts(store, info) == [("old", 1)]
+
+
+def test_one_sender(store: SqliteStore, replication: Replication) -> None:
+    """One kernel sends for all: until it stops, dies or is not heard of any more."""
+    later = now_ms() + 60_000
+    assert replication.drain("a", later)
+    assert replication.drain("a", later)
+    assert not replication.drain("b", later)
+    assert not replication.drain("b", None)
+    assert replication.drain("b", later, dead=lambda who: who == "a")
+    replication.drain("b", None)
+    assert replication.drain("a", now_ms() - 1)
+    assert replication.drain("b", later)
+
+
+def test_one_account(replication: Replication) -> None:
+    """A file belongs to the account that it was first replicated to."""
+    assert replication.claim("https://a ada") == "https://a ada"
+    assert replication.claim("https://a eve") == "https://a ada"
+
+
+def test_sessions_cursor_never_goes_back(replication: Replication) -> None:
+    """How far the list was read only moves on."""
+    replication.note_sessions_at(5.0)
+    replication.note_sessions_at(3.0)
+    assert replication.sessions_at() == 5.0
+
+
+def test_ten_thousand_rows(store: SqliteStore, replication: Replication) -> None:
+    """Sending a long local session enqueues it in order, at once, and drains in seconds."""
+    info = SessionInfo(name="n", cwd="", local=True, claude_session_id="c")
+    rows = [message(info, f"message {n} " * 20) for n in range(10_000)]
+    store.put(info, *rows)
+    TranscriptStore(store, fold=fold_session_summary).append_now(
+        {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": "1"}]
+    )
+    begun = time.perf_counter()
+    store.put(info.model_copy(update={"local": False}))
+    assert time.perf_counter() - begun < 2
+    assert replication.waiting().rows == 10_002
+    seen: list[object] = []
+    begun = time.perf_counter()
+    while parcels := replication.parcels(limit=500, size=1 << 22):
+        seen.extend(p.value for p in parcels)
+        ids = [p.row.client_id for p in parcels if p.row.kind == "message"]
+        seqs = {mid: len(seen) + n for n, mid in enumerate(ids)}
+        replication.acknowledge([p.row for p in parcels], seqs=seqs)
+    assert time.perf_counter() - begun < 5
+    assert isinstance(seen[0], SessionInfo)
+    assert seen[1:-1] == rows
+    assert isinstance(seen[-1], Chunk)
+
+
+def test_an_older_file_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the version before is brought up to date with all that it holds."""
+    info = SessionInfo(name="n", cwd="", holder="us", holder_expires_at=now_ms() + 60_000)
+    path = tmp_path / "old.db"
+    with sqlite3.connect(path) as db:
+        monkeypatch.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS[:1])
+        migrations.migrate(db, str(path))
+        columns = "client_id, rev, name, haystack, last_activity_at, local, holder,"
+        db.execute(
+            f"INSERT INTO sessions ({columns} holder_expires_at, message_count, data)"
+            " VALUES (?, 1, 'n', 'n', ?, 0, 'us', ?, 3, ?)",
+            (info.client_id, info.last_activity_at, info.holder_expires_at, dump(info)),
+        )
+    db.close()
+    monkeypatch.undo()
+    store = SqliteStore(path)
+    assert store.session("n") == info.model_copy(update={"message_count": 3})
+    assert Replication(store).drain("us", now_ms() + 60_000)
+    store.close()
