@@ -1,0 +1,11 @@
+import { cronJobs } from "convex/server";
+import { internal } from "./_generated/api";
+
+const crons = cronJobs();
+
+crons.interval("sweep leases", { minutes: 1 }, internal.sweeps.leases, {});
+crons.interval("sweep presence", { minutes: 1 }, internal.sweeps.presence, {});
+crons.interval("sweep streams", { hours: 1 }, internal.sweeps.streams, {});
+crons.interval("sweep uploads", { hours: 24 }, internal.sweeps.uploads, {});
+
+export default crons;

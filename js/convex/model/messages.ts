@@ -1,0 +1,63 @@
+import type { Doc } from "../_generated/dataModel";
+import type { DatabaseReader } from "../_generated/server";
+import type { Access, Writing } from "./access";
+import { checkBody } from "./bodies";
+import { clearStreams } from "./streams";
+import type { MessageInput, MessageRow } from "./values";
+
+/** What an append did: each message's place, and what the session's counters gain. */
+export interface Inserted {
+  seqs: { clientId: string; seq: number }[];
+  count: number;
+  costUsd: number;
+  newest: number;
+}
+
+/**
+ * Insert the messages that aren't there yet, in the order given (S2, S3). A message that is
+ * there keeps its place and its content.
+ */
+export async function insertMessages(
+  ctx: Writing,
+  access: Access,
+  nextSeq: number,
+  messages: MessageInput[],
+): Promise<Inserted> {
+  const { sessionId } = access;
+  const known = new Map<string, number>();
+  const rows = await Promise.all(messages.map((each) => findMessage(ctx, access, each.clientId)));
+  for (const row of rows) if (row !== null) known.set(row.clientId, row.seq);
+  const done: Inserted = { seqs: [], count: 0, costUsd: 0, newest: 0 };
+  for (const message of messages) {
+    let seq = known.get(message.clientId);
+    if (seq === undefined) {
+      seq = nextSeq + done.count;
+      await checkBody(ctx.db, sessionId, message);
+      await ctx.db.insert("messages", { ...message, seq, sessionId, authorId: ctx.user._id });
+      known.set(message.clientId, seq);
+      done.count += 1;
+      done.costUsd += message.cost ?? 0;
+      done.newest = Math.max(done.newest, message.timestamp);
+    }
+    done.seqs.push({ clientId: message.clientId, seq });
+  }
+  await clearStreams(ctx, sessionId, [...known.keys()]);
+  return done;
+}
+
+export async function findMessage(
+  ctx: { db: DatabaseReader },
+  { sessionId }: Access,
+  clientId: string,
+): Promise<Doc<"messages"> | null> {
+  return await ctx.db
+    .query("messages")
+    .withIndex("by_client", (q) => q.eq("sessionId", sessionId).eq("clientId", clientId))
+    .first();
+}
+
+/** Return what clients see of a message's row. */
+export function messageRow(message: Doc<"messages">): MessageRow {
+  const { _id, _creationTime, sessionId, ...row } = message;
+  return row;
+}

@@ -1,0 +1,102 @@
+/** Claude's own memory of a session: chunks of compressed JSON lines under a head. */
+import type { Doc } from "../_generated/dataModel";
+import type { Access, Writing } from "./access";
+import { checkFile } from "./bodies";
+import { refusal } from "./errors";
+import { checkCount, checkSize, EXTRA_BYTES, ROW_BYTES, TEXT_BYTES } from "./limits";
+import type { ChunkInput, ChunkRow, HeadRow, TranscriptInput } from "./values";
+
+type Place = Pick<TranscriptInput, "claudeSessionId" | "projectKey" | "subpath">;
+
+/** Append the chunks that aren't there yet, in the order given (S2). */
+export async function appendTranscript(ctx: Writing, access: Access, input: TranscriptInput) {
+  const { chunks, summary, ...place } = input;
+  checkCount("chunks", chunks);
+  checkSize("A transcript's place", place, TEXT_BYTES);
+  checkSize("summary", summary, EXTRA_BYTES);
+  const head = await ensureHead(ctx, access, place);
+  const seqs: { chunkId: string; seq: number }[] = [];
+  let next = head.nextSeq;
+  for (const chunk of chunks) {
+    const known = await findChunk(ctx, head, chunk.chunkId);
+    const seq = known?.seq ?? next;
+    if (known === null) {
+      await insertChunk(ctx, head, chunk, seq);
+      next += 1;
+    }
+    seqs.push({ chunkId: chunk.chunkId, seq });
+  }
+  if (next > head.nextSeq || (summary !== undefined && summary !== head.summary)) {
+    const written = { nextSeq: next, mtime: Math.max(Date.now(), head.mtime + 1) };
+    await ctx.db.patch("transcriptHeads", head._id, {
+      ...written,
+      ...(summary === undefined ? {} : { summary }),
+    });
+  }
+  return seqs;
+}
+
+async function insertChunk(
+  ctx: Writing,
+  { _id, sessionId, subpath }: Doc<"transcriptHeads">,
+  chunk: ChunkInput,
+  seq: number,
+) {
+  if ((chunk.data === undefined) === (chunk.file === undefined))
+    throw refusal("Invalid", "A chunk has its data here or in a file.", {
+      clientId: chunk.chunkId,
+    });
+  checkSize("A transcript's chunk", chunk, ROW_BYTES, chunk.chunkId);
+  if (chunk.file !== undefined) await checkFile(ctx.db, sessionId, chunk.file, chunk.chunkId);
+  await ctx.db.insert("transcripts", { ...chunk, seq, sessionId, headId: _id, subpath });
+}
+
+async function ensureHead(ctx: Writing, access: Access, place: Place) {
+  const known = await findHead(ctx, access, place);
+  if (known !== null) return known;
+  const session = await ctx.db.get("sessions", access.sessionId);
+  if (session === null) throw new Error("A member's session is gone.");
+  const id = await ctx.db.insert("transcriptHeads", {
+    ...place,
+    userId: session.userId,
+    sessionId: session._id,
+    session: access.clientId,
+    nextSeq: 1,
+    mtime: Date.now(),
+  });
+  const head = await ctx.db.get("transcriptHeads", id);
+  if (head === null) throw new Error("A head that was just made is gone.");
+  return head;
+}
+
+async function findHead(ctx: Writing, { sessionId }: Access, place: Place) {
+  return await ctx.db
+    .query("transcriptHeads")
+    .withIndex("by_session", (q) =>
+      q
+        .eq("sessionId", sessionId)
+        .eq("claudeSessionId", place.claudeSessionId)
+        .eq("projectKey", place.projectKey)
+        .eq("subpath", place.subpath),
+    )
+    .first();
+}
+
+async function findChunk(ctx: Writing, head: Doc<"transcriptHeads">, chunkId: string) {
+  return await ctx.db
+    .query("transcripts")
+    .withIndex("by_chunk", (q) => q.eq("headId", head._id).eq("chunkId", chunkId))
+    .first();
+}
+
+/** Return what clients see of a transcript's head. */
+export function headRow(head: Doc<"transcriptHeads">): HeadRow {
+  const { _id, _creationTime, userId, sessionId, ...row } = head;
+  return row;
+}
+
+/** Return what clients see of a transcript's chunk. */
+export function chunkRow(chunk: Doc<"transcripts">): ChunkRow {
+  const { _id, _creationTime, sessionId, headId, subpath, ...row } = chunk;
+  return row;
+}

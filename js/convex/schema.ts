@@ -1,0 +1,137 @@
+import { defineSchema, defineTable } from "convex/server";
+import { v } from "convex/values";
+import {
+  approvalRow,
+  chunkRow,
+  deltaRow,
+  fileRow,
+  messageRow,
+  role,
+  sessionCounters,
+  sessionInput,
+  todoRow,
+} from "./model/values";
+
+const sessionId = v.id("sessions");
+const userId = v.id("users");
+
+export default defineSchema({
+  users: defineTable({
+    name: v.string(),
+    email: v.optional(v.string()),
+    imageUrl: v.optional(v.string()),
+    tokenIdentifier: v.string(),
+  }).index("by_token", ["tokenIdentifier"]),
+
+  workspaces: defineTable({
+    userId,
+    name: v.string(),
+    path: v.string(),
+    gitRemote: v.optional(v.string()),
+  }).index("by_user", ["userId", "path"]),
+
+  sessions: defineTable({
+    userId,
+    workspaceId: v.id("workspaces"),
+    ...sessionInput.fields,
+    ...sessionCounters,
+    /** Name, title and folder, for the search. */
+    searchText: v.string(),
+  })
+    .index("by_user", ["userId", "deletedAt", "lastActivityAt"])
+    .index("by_user_archived", ["userId", "deletedAt", "archivedAt", "lastActivityAt"])
+    .index("by_user_updated", ["userId", "updatedAt"])
+    .index("by_user_claude", ["userId", "claudeSessionId"])
+    .index("by_workspace", ["workspaceId", "lastActivityAt"])
+    .index("by_client", ["clientId", "userId"])
+    .searchIndex("search_text", {
+      searchField: "searchText",
+      filterFields: ["userId", "archivedAt"],
+    }),
+
+  // Who may see a session, its owner included. A table of its own, so that a query about one
+  // part of a session does not read its row, which changes with every message.
+  members: defineTable({ sessionId, userId, clientId: v.string(), role })
+    .index("by_session", ["sessionId"])
+    .index("by_user", ["userId", "clientId"]),
+
+  // Beside the sessions, so that a heartbeat makes nobody read messages or lists again.
+  leases: defineTable({
+    sessionId,
+    userId,
+    session: v.string(),
+    holder: v.string(),
+    label: v.string(),
+    since: v.number(),
+    expiresAt: v.number(),
+  })
+    .index("by_session", ["sessionId"])
+    .index("by_user", ["userId"])
+    .index("by_expires", ["expiresAt"]),
+
+  messages: defineTable({ ...messageRow.fields, sessionId, authorId: userId })
+    .index("by_session", ["sessionId", "seq"])
+    .index("by_client", ["sessionId", "clientId"]),
+
+  todos: defineTable({ ...todoRow.fields, sessionId }).index("by_session", [
+    "sessionId",
+    "position",
+  ]),
+
+  approvals: defineTable({ ...approvalRow.fields, sessionId })
+    .index("by_session", ["sessionId", "status", "updatedAt"])
+    .index("by_session_updated", ["sessionId", "updatedAt"])
+    .index("by_client", ["sessionId", "clientId"]),
+
+  transcriptHeads: defineTable({
+    userId,
+    sessionId,
+    session: v.string(),
+    claudeSessionId: v.string(),
+    projectKey: v.string(),
+    subpath: v.string(),
+    nextSeq: v.number(),
+    mtime: v.number(),
+    summary: v.optional(v.string()),
+  })
+    .index("by_session", ["sessionId", "claudeSessionId", "projectKey", "subpath"])
+    .index("by_session_written", ["sessionId", "claudeSessionId", "subpath", "mtime"])
+    .index("by_user_project", ["userId", "projectKey", "subpath"])
+    .index("by_user_claude", ["userId", "claudeSessionId", "projectKey"]),
+
+  transcripts: defineTable({
+    ...chunkRow.fields,
+    sessionId,
+    headId: v.id("transcriptHeads"),
+    subpath: v.string(),
+  })
+    .index("by_session", ["sessionId"])
+    .index("by_head", ["headId", "seq"])
+    .index("by_chunk", ["headId", "chunkId"]),
+
+  streams: defineTable({ ...deltaRow.fields, sessionId })
+    .index("by_session", ["sessionId", "order"])
+    .index("by_message", ["sessionId", "messageClientId", "blockIndex", "start"]),
+
+  // Changes only when somebody comes, goes or looks away; who is alive is in `beats`.
+  presence: defineTable({
+    sessionId,
+    userId,
+    clientKey: v.string(),
+    label: v.string(),
+    watching: v.boolean(),
+    since: v.number(),
+  })
+    .index("by_session", ["sessionId"])
+    .index("by_client", ["userId", "clientKey"]),
+
+  beats: defineTable({ userId, clientKey: v.string(), seenAt: v.number() })
+    .index("by_client", ["userId", "clientKey"])
+    .index("by_user", ["userId", "seenAt"])
+    .index("by_seen", ["seenAt"]),
+
+  files: defineTable({ ...fileRow.fields, sessionId, storageId: v.id("_storage") })
+    .index("by_session", ["sessionId"])
+    .index("by_hash", ["sessionId", "sha256"])
+    .index("by_storage", ["storageId"]),
+});
