@@ -1,0 +1,58 @@
+"""Deployments for the tests, and tokens that they accept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from convex_server import FUNCTIONS, SERVER, ConvexServer, Faults, load_hatch_build
+from tokens import Issuer, MakeToken
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    """The identity provider that the deployments trust."""
+    return Issuer()
+
+
+@pytest.fixture(scope="session")
+def make_token(issuer: Issuer) -> MakeToken:
+    """Sign tokens that the deployments accept."""
+    return issuer.token
+
+
+@pytest.fixture(scope="session")
+def convex_session(issuer: Issuer) -> Iterator[ConvexServer]:
+    """One deployment of the product's functions for the whole run."""
+    load_hatch_build().install_modules(FUNCTIONS, dev=True)
+    with ConvexServer(issuer) as server:
+        server.deploy(FUNCTIONS)
+        yield server
+
+
+@pytest.fixture
+def convex(convex_session: ConvexServer) -> Iterator[ConvexServer]:
+    """The product's deployment, without faults; each test has users of its own."""
+    yield convex_session
+    convex_session.faults.clear()
+
+
+@pytest.fixture
+def faults(convex: ConvexServer) -> Faults:
+    """Faults of the product's deployment, forgotten after the test."""
+    return convex.faults
+
+
+@pytest.fixture(scope="session")
+def sample_session(issuer: Issuer) -> Iterator[ConvexServer]:
+    """One deployment of a few sample functions (server/sample) for the whole run."""
+    with ConvexServer(issuer) as server:
+        server.deploy(SERVER)
+        yield server
+
+
+@pytest.fixture
+def sample(sample_session: ConvexServer) -> Iterator[ConvexServer]:
+    """The sample deployment, without faults."""
+    yield sample_session
+    sample_session.faults.clear()
