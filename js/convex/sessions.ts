@@ -5,7 +5,7 @@ import { accessTo, rowOf, sessionFor } from "./model/access";
 import { extendLease, leaseOf, leaseRow, takeLease } from "./model/leases";
 import { clamp, readUpTo } from "./model/limits";
 import { bury } from "./model/removal";
-import { patchSession, sessionRow, shownSession, upsertSession } from "./model/sessions";
+import { patchSession, sessionRow, shownSession, upsertSession, words } from "./model/sessions";
 import * as values from "./model/values";
 
 const session = v.string();
@@ -23,9 +23,10 @@ export const list = authedQuery({
   handler: async ({ db, user }, { paginationOpts, query = "", archived = false }) => {
     if (user === null) return NOTHING;
     const table = db.query("sessions");
-    const mine = query.trim()
+    const wanted = words(query);
+    const mine = wanted
       ? table.withSearchIndex("search_text", (q) => {
-          const found = q.search("searchText", query).eq("userId", user._id);
+          const found = q.search("searchText", wanted).eq("userId", user._id);
           return archived ? found : found.eq("archivedAt", undefined);
         })
       : archived

@@ -93,9 +93,10 @@ export async function changeSession(
   if (differing.length === 0) return;
   const next = { ...session, ...change } as Session;
   const moved = next.workspace !== session.workspace || next.cwd !== session.cwd;
+  const elsewhere = moved && next.deletedAt === undefined;
   await ctx.db.patch("sessions", session._id, {
     ...Object.fromEntries(differing),
-    ...(moved ? { workspaceId: await workspaceOf(ctx, session.userId, next) } : {}),
+    ...(elsewhere ? { workspaceId: await workspaceOf(ctx, session.userId, next) } : {}),
     searchText: searchText(next),
     updatedAt: await nextStamp(ctx.db, session.userId),
   });
@@ -146,8 +147,13 @@ async function workspaceOf(
   });
 }
 
-function searchText(session: Pick<SessionInput, "name" | "title" | "cwd">) {
-  return [session.name, session.title ?? "", session.cwd].join("\n");
+function searchText({ name, title = "", cwd }: Pick<SessionInput, "name" | "title" | "cwd">) {
+  return words(`${name} ${title} ${cwd}`);
+}
+
+/** Return a text's words, so that what is found does not hang on how an index parts paths. */
+export function words(text: string) {
+  return text.replace(/[^\p{L}\p{N}]+/gu, " ").trim();
 }
 
 function same(one: Value | undefined, other: Value | undefined) {

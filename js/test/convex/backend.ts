@@ -4,6 +4,7 @@
 import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
 import { ConvexError, type Value } from "convex/values";
 import { convexTest, type TestConvex } from "convex-test";
+import type { Id } from "../../convex/_generated/dataModel";
 import type { MessageInput, SessionInput } from "../../convex/model/values";
 import schema from "../../convex/schema";
 import { API_VERSION } from "../../convex/version";
@@ -20,9 +21,58 @@ export type Person = ReturnType<Backend["withIdentity"]>;
 export const ADA = { issuer: "https://issuer.test", subject: "ada", name: "Ada" };
 export const EVE = { issuer: "https://issuer.test", subject: "eve", name: "Eve" };
 
-/** A new, empty backend that keeps Convex's limits on transactions. */
-export function makeBackend(): Backend {
-  return convexTest({ schema, modules, transactionLimits: true });
+/** The functions' source texts. */
+export const sources = import.meta.glob<string>(["../../convex/**/*.ts", "!**/_generated/**"], {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
+/** A new, empty backend that keeps Convex's limits on transactions, or narrower ones. */
+export function makeBackend(limits: { documentsRead?: number } = {}): Backend {
+  return convexTest({ schema, modules, transactionLimits: limits });
+}
+
+interface Syscalls {
+  syscall: (op: string, args: string) => string;
+  asyncSyscall: (op: string, args: string) => Promise<string>;
+  jsSyscall: (op: string, args: object) => Promise<unknown>;
+}
+
+const WRITES = ["1.0/insert", "1.0/shallowMerge", "1.0/replace", "1.0/remove"];
+
+/** Run a call, and return the tables that it read from and those that it wrote to. */
+export async function traced(call: () => Promise<unknown>) {
+  const scope = globalThis as unknown as { Convex: Syscalls };
+  const inner = scope.Convex;
+  const [read, written] = [new Set<string>(), new Set<string>()];
+  const note = (op: string, json: string) => {
+    const { table, query } = JSON.parse(json) as { table?: string; query?: Query };
+    const from = query?.source.tableName ?? query?.source.indexName?.split(".")[0] ?? table;
+    if (from === undefined) return;
+    (WRITES.includes(op) ? written : read).add(from);
+  };
+  scope.Convex = {
+    jsSyscall: async (op, args) => await inner.jsSyscall(op, args),
+    syscall: (op, json) => {
+      note(op, json);
+      return inner.syscall(op, json);
+    },
+    asyncSyscall: async (op, json) => {
+      note(op, json);
+      return await inner.asyncSyscall(op, json);
+    },
+  };
+  try {
+    await call();
+  } finally {
+    scope.Convex = inner;
+  }
+  return { read: [...read].sort(), written: [...written].sort() };
+}
+
+interface Query {
+  source: { tableName?: string; indexName?: string };
 }
 
 type Mutation = FunctionReference<"mutation", "public">;
@@ -82,4 +132,14 @@ export async function refused(call: Promise<unknown>): Promise<Record<string, Va
     throw error;
   }
   throw new Error("It was not refused.");
+}
+
+/** Post a file, as a client does to an upload URL. */
+export async function upload(backend: Backend, data: ArrayBuffer): Promise<Id<"_storage">> {
+  return await backend.run(async (ctx) => await ctx.storage.store(new Blob([data])));
+}
+
+export async function sha256Of(data: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,0 +1,133 @@
+/** One session of Ada's with something in every table, and what there is instead for a stranger. */
+import { api } from "../../convex/_generated/api";
+import type { Id } from "../../convex/_generated/dataModel";
+import {
+  type Backend,
+  bytes,
+  info,
+  message,
+  newId,
+  type Person,
+  sha256Of,
+  upload,
+  write,
+} from "./backend";
+
+/** The ids by which a client names things. */
+export interface Names {
+  session: string;
+  claudeSessionId: string;
+  projectKey: string;
+  message: string;
+  streaming: string;
+  approval: string;
+  chunk: string;
+  todo: string;
+  sha256: string;
+  clientKey: string;
+  holder: string;
+  storageId: Id<"_storage">;
+}
+
+/** Return ids that name nothing. */
+export async function noNames(backend: Backend): Promise<Names> {
+  const storageId = await upload(backend, bytes(3));
+  await backend.run(async (ctx) => await ctx.storage.delete(storageId));
+  const text = () => `none-${newId()}`;
+  return {
+    session: text(),
+    claudeSessionId: text(),
+    projectKey: text(),
+    message: text(),
+    streaming: text(),
+    approval: text(),
+    chunk: text(),
+    todo: text(),
+    sha256: "f".repeat(64),
+    clientKey: text(),
+    holder: text(),
+    storageId,
+  };
+}
+
+/** Make a session with something of everything; return what it is all called. */
+export async function makeWorld(backend: Backend, owner: Person): Promise<Names> {
+  const data = bytes(64);
+  const names = {
+    ...(await noNames(backend)),
+    sha256: await sha256Of(data),
+    storageId: await upload(backend, data),
+  };
+  const { session, claudeSessionId, projectKey, sha256, storageId } = names;
+  await write(owner, api.users.ensure, {});
+  await write(owner, api.sessions.create, {
+    session: info({ clientId: session, claudeSessionId, title: "secret title" }),
+  });
+  const mediaType = "application/octet-stream";
+  await write(owner, api.files.save, { session, sha256, storageId, size: 64, mediaType });
+  await write(owner, api.messages.append, {
+    session,
+    messages: [
+      message("secret", { clientId: names.message }),
+      message("", { content: [], file: sha256 }),
+    ],
+    todos: [{ key: names.todo, content: "secret", status: "pending" }],
+    approvals: [
+      { clientId: names.approval, turnId: "turn", status: "pending", content: [], server: "a" },
+    ],
+    transcripts: ["", "agents/one"].map((subpath) => ({
+      claudeSessionId,
+      projectKey,
+      subpath,
+      chunks: [{ chunkId: names.chunk, count: 1, data }],
+    })),
+  });
+  await write(owner, api.streams.push, {
+    session,
+    deltas: [
+      {
+        messageClientId: names.streaming,
+        turnId: "turn",
+        blockIndex: 0,
+        type: "text",
+        start: 0,
+        end: 6,
+        text: "secret",
+      },
+    ],
+  });
+  const { holder, clientKey } = names;
+  await write(owner, api.sessions.acquireLease, { session, holder, label: "a", ttlMs: 60_000 });
+  await write(owner, api.presence.heartbeat, {
+    clientKey,
+    label: "a",
+    sessions: [{ session, watching: true }],
+  });
+  return names;
+}
+
+/** Return every row there is, by table. */
+export async function everything(backend: Backend) {
+  return await backend.run(async (ctx) => {
+    const tables = [
+      "users",
+      "workspaces",
+      "sessions",
+      "members",
+      "leases",
+      "messages",
+      "todos",
+      "approvals",
+      "transcriptHeads",
+      "transcripts",
+      "streams",
+      "presence",
+      "beats",
+      "files",
+    ] as const;
+    const rows: Record<string, { _id: string; [field: string]: unknown }[]> = {};
+    for (const table of tables) rows[table] = await ctx.db.query(table).collect();
+    rows._storage = await ctx.db.system.query("_storage").collect();
+    return rows;
+  });
+}
