@@ -1,4 +1,4 @@
-"""The command line: `ipyclaude demo | import | doctor`."""
+"""The command line: `ipyclaude demo | import | doctor | hub`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .exceptions import IpyClaudeError
+from .hub import cli as hub
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -67,6 +68,8 @@ def make_parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="check what a prompt needs, and say what to do")
     doctor.set_defaults(run=_doctor)
+
+    hub.add_commands(commands)
     return parser
 
 

@@ -20,6 +20,7 @@
     │   ├── CloudFault              the server failed: passes by itself
     │   ├── CloudRefused            for good; `code` and `data` say why
     │   │   └── VersionMismatch     `api` is what the deployed functions speak
+    │   ├── TokenUnavailable        a token can't be had now: the next try may work
     │   └── SignedOut               no token, or Convex accepts none that we have
     └── EngineError                 the turn failed; the session is still usable
         ├── CliNotFound
@@ -167,6 +168,10 @@ class VersionMismatch(CloudRefused):
     ) -> None:
         super().__init__(what, why, fix, code="VersionMismatch", data=data)
         self.api = api
+
+
+class TokenUnavailable(CloudError):
+    """A token can't be had now; the next try may work."""
 
 
 class SignedOut(CloudError):

@@ -6,7 +6,9 @@ the default. Importing this module costs no more than traitlets, which IPython h
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from .exceptions import SettingsError
 
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
+IDENTITIES = ("auto", "static", "command", "jupyterhub", "oidc", "none")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 
@@ -39,6 +42,24 @@ def _amount(name: str, text: str) -> float:
     except ValueError as error:
         raise SettingsError(
             f"{name}={text!r} is not a number.", fix=f"Set {name} to an amount in USD, or unset it."
+        ) from error
+
+
+def _words(name: str, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{name} cannot be read.", why=f"{error}.", fix="Close the quote."
+        ) from error
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{name} is not JSON.", why=f"{error}.", fix=f"Correct {name}, or unset it."
         ) from error
 
 
@@ -89,6 +110,20 @@ class IPyClaude(Configurable):
     demo = Bool(help="Say on screen that a script answers, not Claude (IPYCLAUDE_DEMO).").tag(
         config=True
     )
+    identity = Enum(
+        IDENTITIES,
+        help="How you are signed in to Convex (IPYCLAUDE_IDENTITY); auto takes what is set, then "
+        "the JupyterHub's user, then a stored sign-in.",
+    ).tag(config=True)
+    token_command = List(
+        Unicode(),
+        help="A program that prints a token for Convex, and its arguments "
+        "(IPYCLAUDE_TOKEN_COMMAND, as in a shell).",
+    ).tag(config=True)
+    providers = Dict(
+        help="OpenID providers to sign in with: {name: {'issuer': …, 'client_id': …}} "
+        "(IPYCLAUDE_PROVIDERS, as JSON)."
+    ).tag(config=True)
     server_label = Unicode(
         help="What other servers call this one (IPYCLAUDE_SERVER_LABEL); the host's name if unset."
     ).tag(config=True)
@@ -159,6 +194,18 @@ class IPyClaude(Configurable):
     @default("demo")
     def _default_demo(self) -> bool:
         return _from_env("DEMO", False, _flag)
+
+    @default("identity")
+    def _default_identity(self) -> str:
+        return _from_env("IDENTITY", "auto")
+
+    @default("token_command")
+    def _default_token_command(self) -> list[str]:
+        return _from_env("TOKEN_COMMAND", [], _words)
+
+    @default("providers")
+    def _default_providers(self) -> dict[str, Any]:
+        return _from_env("PROVIDERS", {}, _json)
 
     @default("server_label")
     def _default_label(self) -> str:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import json
 import logging
 import pickle
 import traceback
 
 import pytest
+from issued import jwt
 
 from ipyclaude.identity import Token
 from ipyclaude.identity.static import StaticToken
-
-
-def jwt(**claims: object) -> str:
-    """Make the outside of a JWT."""
-    parts = [{"alg": "none"}, claims]
-    texts = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts]
-    return ".".join([*texts, "c2VjcmV0"])
 
 
 def test_a_token_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from .requests import Request
     from .stores import MemoryStore, StoreContract
+    from .token_contract import TokenSourceContract
 
 __all__ = [
     "ApiError",
@@ -49,6 +50,7 @@ __all__ = [
     "ScriptedEngine",
     "ScriptedModel",
     "StoreContract",
+    "TokenSourceContract",
     "bad_key",
     "cut",
     "error",
@@ -76,6 +78,7 @@ _ELSEWHERE = {
     "ScriptedEngine": "engines",
     "ScriptedModel": "model",
     "StoreContract": "stores",
+    "TokenSourceContract": "token_contract",
 }
 
 

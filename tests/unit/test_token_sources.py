@@ -1,0 +1,251 @@
+"""Every token source does what all must do, and each says well what is wrong with its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from issued import Clock, Helper, jwt
+
+from ipyclaude.exceptions import SettingsError, TokenUnavailable
+from ipyclaude.identity.choose import Choice, Identity, choose
+from ipyclaude.identity.command import CommandToken
+from ipyclaude.identity.hiding import brief, hide_tokens
+from ipyclaude.identity.static import StaticToken
+from ipyclaude.messages import now_ms
+from ipyclaude.settings import IPyClaude
+from ipyclaude.testing.token_contract import Issuing, TokenSourceContract
+
+
+@pytest.mark.asyncio
+class TestStaticToken(TokenSourceContract):
+    renews = False
+
+    @asynccontextmanager
+    async def issuing(self, tmp_path: Path) -> AsyncGenerator[Issuing]:
+        given = [jwt(sub="ada")]
+        kept = list(given)
+        yield Issuing(StaticToken(lambda: given[-1] if given else None), lambda: kept, given.clear)
+
+
+@pytest.mark.asyncio
+class TestCommandToken(TokenSourceContract):
+    @asynccontextmanager
+    async def issuing(self, tmp_path: Path) -> AsyncGenerator[Issuing]:
+        helper, clock = Helper(tmp_path), Clock(now_ms)
+        good = (tmp_path / "helper.py").read_text()
+        secret = jwt(sub="printed by mistake")
+        yield Issuing(
+            CommandToken(helper.command, now=clock),
+            helper.printed,
+            sign_out=lambda: helper.says("pass"),
+            break_it=lambda: helper.says(f"sys.exit('no network for {secret}')"),
+            mend_it=lambda: void((tmp_path / "helper.py").write_text(good)),
+            advance=clock.advance,
+            secrets=[secret],
+        )
+
+
+def void(_: object) -> None:
+    """Drop a value."""
+
+
+@pytest.fixture
+def helper(tmp_path: Path) -> Helper:
+    return Helper(tmp_path)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("end", "wanted"),
+    [
+        ("1900000000", 1_900_000_000_000),
+        ("1900000000.5", 1_900_000_000_500),
+        ("'2030-03-17T17:46:40Z'", 1_900_000_000_000),
+        ("'2030-03-17T18:46:40+01:00'", 1_900_000_000_000),
+        ("'soon'", 1_800_000_000_000),
+        ("None", 1_800_000_000_000),
+    ],
+)
+async def test_the_end_is_read(helper: Helper, end: str, wanted: float) -> None:
+    """`expires_at` is epoch seconds or ISO 8601; without it the JWT's own end counts."""
+    token = jwt(exp=1_800_000_000)
+    helper.says(f"print(json.dumps({{'token': {token!r}, 'expires_at': {end}}}))")
+    found = await CommandToken(helper.command).token(False)
+    assert found is not None
+    assert (found.reveal(), found.expires_at) == (token, wanted)
+
+
+@pytest.mark.asyncio
+async def test_a_bare_token_will_do(helper: Helper) -> None:
+    """A program may print nothing but the token."""
+    token = jwt(exp=1_900_000_000)
+    helper.says(f"print({token!r})")
+    found = await CommandToken(helper.command).token(False)
+    assert found is not None
+    assert (found.reveal(), found.expires_at) == (token, 1_900_000_000_000)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("sys.exit('run `vault login` first')", "run `vault login` first"),
+        ("sys.stderr.write('\\x1b[31mbad\\x1b[0m\\n' * 900); sys.exit(3)", "ended with 3"),
+        ("print('Please log in first')", "more than a token"),
+        ("print('{\"token')", "JSON that cannot be read"),
+        ("print('{}')", 'without "token"'),
+        ("print('a' * 70000)", "70,001 bytes"),
+    ],
+)
+async def test_what_went_wrong_is_told(helper: Helper, code: str, why: str) -> None:
+    """A program that fails says why in the error, on one short line (S14)."""
+    helper.says(code)
+    with pytest.raises(TokenUnavailable) as caught:
+        await CommandToken(helper.command).token(False)
+    assert why in caught.value.why
+    assert len(caught.value.why) < 700
+    assert "\x1b" not in caught.value.why
+    assert "IPYCLAUDE_TOKEN_COMMAND" in caught.value.fix
+
+
+@pytest.mark.asyncio
+async def test_a_missing_program_is_told_without_its_arguments(tmp_path: Path) -> None:
+    """Its arguments may hold a secret, and are not shown (S6)."""
+    with pytest.raises(TokenUnavailable, match="could not be started") as caught:
+        await CommandToken([str(tmp_path / "gone"), "--password=hunter2"]).token(False)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.asyncio
+async def test_a_program_that_hangs_is_ended_with_its_children(helper: Helper) -> None:
+    """After the time-out nothing of it is left, though a child holds its output open."""
+    # The program ends, its child goes on.
+    helper.says(
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(helper.folder / 'child')!r}, 'w').write(str(child.pid))"
+    )
+    begun = time.monotonic()
+    with pytest.raises(TokenUnavailable, match="more than 1 s"):
+        await CommandToken(helper.command, timeout=1).token(False)
+    child = int((helper.folder / "child").read_text())
+    # No parent of ours tells its end: only looking does.
+    while _lives(child):
+        assert time.monotonic() - begun < 20
+        await asyncio.sleep(0.01)
+
+
+def _lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+# -- which one is used ---------------------------------------------------------------------
+
+HUB = {
+    "JUPYTERHUB_API_TOKEN": "secret",
+    "IPYCLAUDE_HUB_TOKEN_URL": "http://hub/token",
+    "JUPYTERHUB_USER": "ada",
+}
+GIVEN = {"CONVEX_AUTH_TOKEN": "secret"}
+
+
+def settings(**values: object) -> IPyClaude:
+    loaded = IPyClaude.load()
+    for name, value in values.items():
+        setattr(loaded, name, value)
+    return loaded
+
+
+@pytest.mark.parametrize(
+    ("env", "command", "stored", "kind"),
+    [
+        ({**GIVEN, **HUB}, ["x"], True, "static"),
+        (HUB, ["x"], True, "command"),
+        (HUB, [], True, "jupyterhub"),
+        ({"JUPYTERHUB_API_TOKEN": "secret"}, [], True, "oidc"),
+        ({}, [], False, "none"),
+    ],
+)
+def test_the_order(env: Mapping[str, str], command: list[str], stored: bool, kind: str) -> None:
+    """What is set comes first, then the hub's user, then the stored sign-in, then nobody."""
+    chosen = choose(
+        settings(token_command=command), env, lambda: Choice("oidc", "") if stored else None
+    )
+    assert chosen.kind == kind
+    assert "secret" not in repr(chosen)
+
+
+@pytest.mark.parametrize("kind", ["static", "command", "jupyterhub"])
+def test_what_is_asked_for_and_missing_is_told(kind: str) -> None:
+    """A source that was chosen and isn't there is no silent fall to another one."""
+    with pytest.raises(SettingsError) as caught:
+        choose(settings(identity=kind), {})
+    assert caught.value.fix
+
+
+def test_one_can_be_chosen_against_the_order() -> None:
+    """`identity` picks a source though others are there, or none at all."""
+    both = {**GIVEN, **HUB}
+    assert choose(settings(identity="jupyterhub"), both).kind == "jupyterhub"
+    assert choose(settings(identity="none"), both).kind == "none"
+    assert choose(settings(identity="oidc"), both).kind == "none"
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command is read as in a shell, providers as JSON; what can't be read is told."""
+    monkeypatch.setenv("IPYCLAUDE_TOKEN_COMMAND", "op read 'op://a b'")
+    monkeypatch.setenv("IPYCLAUDE_PROVIDERS", '{"work": {"issuer": "https://id.example.org"}}')
+    loaded = IPyClaude.load()
+    assert loaded.token_command == ["op", "read", "op://a b"]
+    assert loaded.providers["work"]["issuer"] == "https://id.example.org"
+    for name, wrong in (("TOKEN_COMMAND", "op 'read"), ("PROVIDERS", "{")):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"IPYCLAUDE_{name}", wrong)
+            with pytest.raises(SettingsError, match=name):
+                IPyClaude.load()
+
+
+@pytest.mark.asyncio
+async def test_signing_in_and_out_is_taken_up() -> None:
+    """One `Identity` serves for the kernel's whole life, whoever signs in or out."""
+    choices = [Choice("none", "Nobody is signed in.")]
+    identity = Identity(lambda: choices[-1])
+    assert await identity.token(False) is None
+    choices.append(Choice("static", "given", StaticToken(lambda: "one")))
+    assert await identity.token(False) is None
+    assert identity.choose_again().kind == "static"
+    token = await identity.token(False)
+    assert token is not None
+    assert token.reveal() == "one"
+
+
+# -- what is hidden -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"got {jwt(sub='s3cret')}",
+        "refresh_token=s3cret&x=1",
+        '{"access_token": "s3cret"}',
+        "Authorization: Bearer s3cret",
+        "Authorization: token s3cret",
+    ],
+)
+def test_tokens_in_other_peoples_words_are_hidden(text: str) -> None:
+    """What looks like a token, or is called one, is taken out (S6)."""
+    hidden = hide_tokens(text)
+    assert "s3cret" not in hidden
+    assert "eyJ" not in hidden
+    assert "…" in hidden
+
+
+def test_the_end_of_long_words_is_kept() -> None:
+    """What a program says last is the most telling."""
+    assert brief("a\n" * 900 + "the reason").endswith("the reason")
+    assert brief("one\n two\x07") == "one two"
