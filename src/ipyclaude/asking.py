@@ -64,7 +64,7 @@ class Asking:
         if schema is not None and not isinstance(schema, dict):
             raise UsageMistake(
                 f"{asked.schema} is not a JSON schema.",
-                why=f"It is a {type(schema).__name__}.",
+                why=f"It is of type {type(schema).__name__}.",
                 fix="Give a dict such as {'type': 'object', 'properties': {…}}.",
             )
         for rule in asked.allow:

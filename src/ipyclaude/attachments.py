@@ -122,7 +122,7 @@ def _from_value(name: str, value: Any) -> tuple[bytes, str]:
         return data, _sniff(name, data)
     raise UsageMistake(
         f"{name} is not an image.",
-        why=f"It is a {type(value).__name__}.",
+        why=f"It is of type {type(value).__name__}.",
         fix="Give a figure, a PIL image, the bytes of a PNG or JPEG, or a path.",
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .engine.forking import fork_transcript
 from .exceptions import UsageMistake
 from .exporting import all_messages
-from .messages import Message, SessionInfo, TodoList, new_id
+from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TodoList, new_id
 from .session import Session
 
 if TYPE_CHECKING:
@@ -74,9 +74,17 @@ def _copied(messages: list[Message], copy: SessionInfo, uuids: dict[str, str]) -
                 "turn_id": turns.setdefault(message.turn_id, new_id()),
                 "uuid": uuids.get(message.uuid or "", message.uuid),
                 "seq": None,
-                # What was paid for was paid once, in the original.
                 "cost": 0.0 if message.type == "result" else None,
+                "content": tuple(_unpaid(block) for block in message.content),
             }
         )
         for message in messages
     ]
+
+
+def _unpaid(block: ContentBlock) -> ContentBlock:
+    """Return a copied block: what was paid for was paid once, in the original."""
+    if not isinstance(block, ResultBlock):
+        return block
+    tokens = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+    return block.model_copy(update={"cost_usd": 0.0, **dict.fromkeys(tokens, 0)})

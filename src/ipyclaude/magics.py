@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _loaded: ClaudeMagics | None = None
 _QUESTION = re.compile(r"^(?P<indent>\s*)%claude[ \t]+(?P<prompt>[^?\s].*\?)[ \t]*(?P<end>\n?)$")
 
+_BARE_CELL = re.compile(r"%%claude(\s|$)")
+
 
 @magics_class
 class ClaudeMagics(Magics):
@@ -96,10 +98,16 @@ def complete(line: str, session_names: list[str], commands: list[str]) -> list[s
     return [word for word in pool if word.startswith(last)]
 
 
-def keep_questions(lines: list[str]) -> list[str]:
-    """Keep `%claude … ?` a prompt: IPython would look up the last word's help instead."""
+def keep_prompts(lines: list[str]) -> list[str]:
+    """Keep what is Claude's out of IPython's own reading.
+
+    `%claude … ?` stays a prompt: IPython would look up the last word's help. And a cell with
+    nothing under `%%claude` is refused in our words, or shows the options: IPython would
+    refuse it as an empty one.
+    """
     if lines and lines[0].startswith("%%"):
-        return lines
+        bare = len(lines) == 1 and _BARE_CELL.match(lines[0])
+        return [lines[0].rstrip("\n") + "\n", "\n"] if bare else lines
     return [_QUESTION.sub(_as_call, line) for line in lines]
 
 
@@ -137,7 +145,7 @@ def register(ipython: Any) -> None:
         unregister(ipython)
     _loaded = ClaudeMagics(ipython)
     ipython.register_magics(_loaded)
-    ipython.input_transformers_cleanup.append(keep_questions)
+    ipython.input_transformers_cleanup.append(keep_prompts)
     for key in ("%claude", "%%claude", "%claude_session", "claude_session"):
         ipython.set_hook("complete_command", _completer, str_key=key)
 
@@ -146,8 +154,8 @@ def unregister(ipython: Any) -> None:
     """Close everything and forget the magics."""
     global _loaded
     magics, _loaded = _loaded, None
-    if keep_questions in ipython.input_transformers_cleanup:
-        ipython.input_transformers_cleanup.remove(keep_questions)
+    if keep_prompts in ipython.input_transformers_cleanup:
+        ipython.input_transformers_cleanup.remove(keep_prompts)
     for kind in ("line", "cell"):
         for name in ("claude", "claude_session"):
             ipython.magics_manager.magics[kind].pop(name, None)

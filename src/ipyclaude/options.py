@@ -8,6 +8,7 @@ by `%load_ext`, so nothing heavy here.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -114,7 +115,10 @@ def _value(option: Option, spelled: str, inline: str | None, reading: _Reading) 
         return inline
     word = reading.peek()
     if word is None or word == "--" or word in _BY_NAME:
-        raise UsageMistake(f"{spelled} needs {option.metavar}.", fix=f"{option.help}.")
+        raise UsageMistake(
+            f"{spelled} needs {option.metavar}.",
+            fix=f"Write {spelled} {option.metavar}: {option.help}.",
+        )
     return _unquoted(reading.take())
 
 
@@ -160,7 +164,7 @@ def _budget(text: str) -> float:
         amount = float(text.lstrip("$"))
     except ValueError:
         amount = 0.0
-    if not amount > 0:
+    if not 0 < amount < math.inf:
         raise UsageMistake(
             f"--max-budget cannot be {text!r}.", fix="Give an amount in USD, such as 0.50."
         )

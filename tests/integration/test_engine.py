@@ -24,6 +24,7 @@ from ipyclaude.engine import (
     EngineOptions,
     MessageDone,
     Notice,
+    RateLimit,
     TodosChanged,
     ToolRequest,
     TurnEnded,
@@ -37,11 +38,13 @@ from ipyclaude.exceptions import (
     CliNotFound,
     ContextTooLong,
     EngineError,
+    MalformedEvent,
     NotLoggedIn,
     Overloaded,
     RateLimited,
     RequestRefused,
     ServerError,
+    StreamCut,
 )
 from ipyclaude.messages import (
     ImageBlock,
@@ -60,9 +63,12 @@ from ipyclaude.testing.replies import (
     Reply,
     Script,
     bad_key,
+    cut,
+    error,
     hold,
     no_such_model,
     overloaded,
+    pause,
     prompt_too_long,
     rate_limited,
     server_error,
@@ -72,6 +78,7 @@ from ipyclaude.testing.replies import (
     tool,
     unknown_block,
 )
+from ipyclaude.testing.replies import malformed as broken_event
 
 pytestmark = pytest.mark.asyncio
 
@@ -300,6 +307,40 @@ async def test_the_apis_refusals(tmp_path: Path, refusal: Answer, kind: type[Eng
     assert after.text == "fine again"
 
 
+async def test_a_rate_limit_says_when_it_ends(tmp_path: Path) -> None:
+    """With a login the API says when its limit ends, and so does the error (S14)."""
+    ends = 1_795_999_000
+    headers = {"status": "rejected", "reset": str(ends), "representative-claim": "five_hour"}
+    refusal = error(
+        429, headers={f"anthropic-ratelimit-unified-{k}": v for k, v in headers.items()}
+    )
+    login = {"ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": "made-up"}
+    async with opened(tmp_path, refusal, env=login) as bench:
+        failed = await run_turn(bench.made, "go")
+    assert isinstance(failed.error, RateLimited)
+    assert failed.error.resets_at == ends
+    assert "Ask again after 20" in failed.error.fix
+    assert [limit.status for limit in failed.of(RateLimit)] == ["rejected"]
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [(cut(), StreamCut), (broken_event(), MalformedEvent)],
+    ids=["cut", "malformed"],
+)
+async def test_a_broken_stream_keeps_what_came(
+    tmp_path: Path, end: Any, kind: type[EngineError]
+) -> None:
+    """An answer that breaks off each time is an error of its own; its words stay (S14)."""
+    broken = Reply("Half of it", pause(0.2), end)
+    async with opened(tmp_path, *[broken] * 4) as bench:
+        failed = await run_turn(bench.made, "go")
+        after = await run_turn(bench.made, "again")
+    assert type(failed.error) is kind
+    assert failed.text.startswith("Half of it")
+    assert after.text == "fine again"
+
+
 async def test_an_unknown_model(tmp_path: Path) -> None:
     """A model that the API doesn't have is refused by name."""
     script = [no_such_model("claude-nope")] * 2
@@ -355,7 +396,9 @@ async def test_a_killed_cli_is_started_anew(tmp_path: Path) -> None:
     Whether it remembers the killed turn's prompt depends on how far the CLI had written it.
     """
     release = threading.Event()
-    async with opened(tmp_path, "one", Reply("part", hold(release))) as bench:
+    # A model that it doesn't know makes the CLI say so on stderr, in the first turn.
+    script = ("one", Reply("part", hold(release)))
+    async with opened(tmp_path, *script, model="claude-odd") as bench:
         await run_turn(bench.made, "first")
         got: list[Any] = []
         with pytest.raises(CliDied) as raised:  # noqa: PT012 - the events before it are looked at
@@ -367,6 +410,7 @@ async def test_a_killed_cli_is_started_anew(tmp_path: Path) -> None:
         release.set()
     assert any(isinstance(event, BlockStarted) for event in got)
     assert raised.value.exit_code == -signal.SIGKILL
+    assert raised.value.why == "It exited with code -9."
     assert after.text == "fine again"
     prompts = bench.model.requests[-1].prompts
     assert (prompts[0], prompts[-1]) == ("first", "third")

@@ -65,6 +65,9 @@ def test_a_fork_remembers_up_to_its_message_and_not_beyond(
     assert "second thing" not in told
     assert "second thing" not in nb.run("%claude_session show side -n 9").text
     assert "second thing" in nb.run("%claude_session show main -n 9").text
+    # What the copied turn used was used once, in the original.
+    [used] = re.findall(r"side +(\d+) +(\d+) +(\d+)", nb.run("%claude_session usage").text)
+    assert used == ("1", "10", "20")
     assert "No message" in nb.run("%claude_session fork x --at 00000000").text
 
 
@@ -123,15 +126,15 @@ def test_rules_are_listed_and_taken_back(nb: Notebook, model: ScriptedModel, pla
     touch = Reply(tool("Bash", {"command": "touch made.txt"}))
     model.script(touch, "Made.", touch, "Not made.")
     assert "is not a permission rule" in nb.run("%claude_session allow 'Bash('").text
-    nb.run("%claude_session allow 'Bash(touch:*)'")
+    nb.run("%claude_session allow Bash(touch made.txt)")
     nb.run("%claude_session allow Read --session")
     listed = nb.run("%claude_session allow").text
-    assert "Bash(touch:*)" in listed
+    assert "Bash(touch made.txt)" in listed
     assert "this session" in listed
     nb.run("%claude make it")
     assert (place.work / "made.txt").exists()
-    nb.run("%claude_session revoke 'Bash(touch:*)'")
-    nb.run("%claude_session revoke 1")
+    assert "made.txt) is revoked" in nb.run("%claude_session revoke Bash(touch made.txt)").text
+    assert "Read is revoked" in nb.run("%claude_session revoke 1").text
     assert "No rules" in nb.run("%claude_session allow").text
     assert "No rule '7'" in nb.run("%claude_session revoke 7").text
     nb.run("%claude make it again")
@@ -162,7 +165,8 @@ def test_mistakes_are_one_message(nb: Notebook, model: ScriptedModel) -> None:
         ("opne", "Did you mean open?"),
         ('open "x', "Close the quote."),
         ("open", "NAME|ID|last"),
-        ("show -n many", "invalid int"),
+        ("show -n many", "'many' is not a whole number"),
+        ("show -n 0", "'0' is not a whole number"),
         ("list --al --x", "--x"),
         ("rename ''", "name"),
         ("new last", "name"),

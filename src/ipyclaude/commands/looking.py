@@ -10,7 +10,7 @@ from ..exporting import all_messages
 from ..extension import App, working_folder_note
 from ..messages import Message, SessionInfo
 from ..tables import ago, money, show_bundle, show_table, show_text
-from .registry import COMMANDS, arg, chosen, command
+from .registry import COMMANDS, arg, chosen, command, count
 
 
 @command("status", "what is current, where it is stored, its state")
@@ -18,7 +18,7 @@ def _status(app: App, _: argparse.Namespace) -> None:
     session = app.current
     rows: list[tuple[str, object]] = []
     if session is None:
-        rows.append(("session", "none open yet: %claude makes or resumes one"))
+        rows.append(("session", "none is current yet: %claude makes or resumes one"))
     else:
         info = session.refresh()
         state = "working" if session.running else info.phase.type
@@ -78,13 +78,13 @@ def _row(info: SessionInfo, current: str | None) -> tuple[object, ...]:
     "show",
     "the conversation's last turns",
     arg("name", nargs="?", metavar="NAME"),
-    arg("-n", type=int, default=5, metavar="N"),
+    arg("-n", type=count, default=5, metavar="N"),
     session=True,
 )
 def _show(app: App, args: argparse.Namespace) -> None:
     info = chosen(app, args.name)
     messages = all_messages(app.store, info.client_id)
-    kept = list(dict.fromkeys(m.turn_id for m in messages))[-max(args.n, 1) :]
+    kept = list(dict.fromkeys(m.turn_id for m in messages))[-args.n :]
     for turn_id in kept:
         turn = [m for m in messages if m.turn_id == turn_id]
         prompt = next((m for m in turn if m.type == "user"), None)

@@ -51,6 +51,13 @@ class Command:
         return " ".join(text.split())
 
 
+def count(text: str) -> int:
+    """Read a whole number of at least 1; an argument's `type`."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         usage = " ".join(self.format_usage().removeprefix("usage: ").split())

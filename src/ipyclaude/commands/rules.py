@@ -15,18 +15,19 @@ from .registry import arg, command
 @command(
     "allow",
     "let a tool run unasked, or list the rules",
-    arg("rule", nargs="?", metavar="RULE"),
+    arg("rule", nargs="*", metavar="RULE"),
     arg("--session", action="store_true", help="in the current session only"),
 )
 def _allow(app: App, args: argparse.Namespace) -> None:
-    if args.rule is None:
+    rule = " ".join(args.rule)  # Bash(git status:*) needs no quotes
+    if not rule:
         _list_rules(app)
         return
-    parse_rule(args.rule)
+    parse_rule(rule)
     session_id = app.session_for(None).info.client_id if args.session else None
-    app.permissions.remember(args.rule, session_id=session_id)
+    app.permissions.remember(rule, session_id=session_id)
     where = "in this session" if args.session else "in all sessions"
-    show_text(f"{args.rule} runs unasked {where}; %claude_session revoke takes it back.")
+    show_text(f"{rule} runs unasked {where}; %claude_session revoke takes it back.")
 
 
 def _list_rules(app: App) -> None:
@@ -43,13 +44,12 @@ def _list_rules(app: App) -> None:
         show_text("No rules: tools that write, run or fetch ask first.")
 
 
-@command("revoke", "take a rule back", arg("rule", metavar="RULE|NUMBER"))
+@command("revoke", "take a rule back", arg("rule", nargs="+", metavar="RULE|NUMBER"))
 def _revoke(app: App, args: argparse.Namespace) -> None:
     session_id = app.current.info.client_id if app.current else None
-    rules = app.store.rules(session_id)
-    for rule in _chosen(rules, args.rule):
+    for rule in _chosen(app.store.rules(session_id), " ".join(args.rule)):
         app.permissions.revoke(rule)
-    show_text(f"{args.rule} is revoked.")
+        show_text(f"{rule.pattern} is revoked.")
 
 
 def _chosen(rules: list[Rule], wanted: str) -> list[Rule]:

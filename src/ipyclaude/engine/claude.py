@@ -160,6 +160,7 @@ class ClaudeEngine:
 
     async def _run(self, turn: _Turn) -> None:
         self._mapper.begin_turn()
+        self._stderr.clear()  # what an earlier turn said explains nothing of this one
         client = await self._ready(turn)
         if self._interrupted.is_set():
             turn.events.put_nowait(TurnEnded(ResultBlock(outcome="stopped")))
@@ -190,7 +191,9 @@ class ClaudeEngine:
             "aborted"
         )
         if raw.get("is_error") and not stopped:
-            raise from_result(raw, self._mapper.api_error, self._wanted.max_budget_usd)
+            mapper = self._mapper
+            budget = self._wanted.max_budget_usd
+            raise from_result(raw, mapper.api_error, budget, mapper.resets_at)
         turn.events.put_nowait(TurnEnded(_result(raw, cost, stopped=stopped)))
 
     async def _broken(self, error: Exception) -> EngineError:
@@ -233,7 +236,6 @@ class ClaudeEngine:
         self._running = wanted
 
     async def _connect(self, wanted: EngineOptions, turn: _Turn) -> ClaudeSDKClient:
-        self._stderr.clear()
         self._cost = 0.0
         self._client = client = ClaudeSDKClient(self._sdk_options(wanted))
         try:

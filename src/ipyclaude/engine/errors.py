@@ -61,7 +61,12 @@ def cli_died(exit_code: int | None, stderr: str) -> EngineError:
     )
 
 
-def from_result(raw: dict[str, Any], api_error: str | None, budget: float | None) -> EngineError:
+def from_result(
+    raw: dict[str, Any],
+    api_error: str | None,
+    budget: float | None,
+    resets_at: float | None = None,
+) -> EngineError:
     """Return the error that a failed `result` line stands for."""
     text = _words(raw)
     subtype = str(raw.get("subtype", ""))
@@ -77,7 +82,10 @@ def from_result(raw: dict[str, Any], api_error: str | None, budget: float | None
             "The turn took more steps than it may.", why=text, fix="Ask Claude to go on."
         )
     status = raw.get("api_error_status")
-    return _from_api(status if isinstance(status, int) else _status_in(text), text, api_error)
+    status = status if isinstance(status, int) else _status_in(text)
+    if status == 429 or api_error == "rate_limit":
+        return rate_limited(text, resets_at or _resets_in(text))
+    return _from_api(status, text, api_error)
 
 
 def _words(raw: dict[str, Any]) -> str:
@@ -106,8 +114,6 @@ def _from_api(status: int | None, text: str, kind: str | None) -> EngineError:
             why=text,
             fix="Check ANTHROPIC_API_KEY (or log in again with `claude`), then restart the kernel.",
         )
-    if status == 429 or kind == "rate_limit":
-        return _rate_limited(text)
     if status == 529 or kind == "overloaded":
         return Overloaded(
             "The API is overloaded.", why=text, fix=f"{_USABLE}: ask again in a minute."
@@ -135,6 +141,8 @@ def _other(status: int | None, text: str, kind: str | None) -> EngineError:
             why=text,
             fix="Check the model's name and the account, then ask again.",
         )
+    if "malformed" in text:
+        return malformed(text)
     if _CUT.search(text):
         return StreamCut(
             "The answer broke off.", why=text, fix="What was received is kept. Ask Claude to go on."
@@ -146,22 +154,28 @@ def _other(status: int | None, text: str, kind: str | None) -> EngineError:
     return ServerError("The turn failed.", why=text, fix=f"{_USABLE}: ask again.", status=status)
 
 
-def _rate_limited(text: str) -> RateLimited:
+def _resets_in(text: str) -> float | None:
     seconds = re.search(r"(?:retry[- ]after|in)\D{0,12}(\d+)\s*s", text, re.I)
     stamp = re.search(r"\|(\d{10})\b", text)
-    resets = float(stamp[1]) if stamp else time.time() + float(seconds[1]) if seconds else None
-    return rate_limited(text, resets)
+    return float(stamp[1]) if stamp else time.time() + float(seconds[1]) if seconds else None
 
 
 def rate_limited(why: str, resets_at: float | None) -> RateLimited:
     """Return the error for a reached rate limit; `resets_at` in epoch seconds."""
-    when = time.strftime("%H:%M:%S", time.localtime(resets_at)) if resets_at else ""
+    when = _clock(resets_at) if resets_at else ""
     return RateLimited(
         "The API's rate limit is reached.",
         why=why,
         fix=f"Ask again after {when}." if when else f"{_USABLE}: ask again in a minute.",
         resets_at=resets_at,
     )
+
+
+def _clock(then: float) -> str:
+    """Return a local time, with its day where that is not today."""
+    local = time.localtime(then)
+    today = local[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", local)
 
 
 def malformed(why: str) -> MalformedEvent:

@@ -62,13 +62,15 @@ class EventMapper:
         self._grown: set[tuple[str, int]] = set()
         #: What the API said of the last failure, in the assistant message that stands for it.
         self.api_error: str | None = None
+        #: When the rate limit that refused this turn ends, in epoch seconds, where the API says it.
+        self.resets_at: float | None = None
 
     def begin_turn(self) -> None:
         """Forget what an earlier turn left unfinished."""
         self._keys.clear()
         self._begun.clear()
         self._grown.clear()
-        self.api_error = None
+        self.api_error = self.resets_at = None
 
     def events(self, raw: Raw) -> Iterator[EngineEvent]:
         """Return what a line means, in order; a `result` line means nothing here."""
@@ -82,7 +84,9 @@ class EventMapper:
         elif kind == "system":
             yield from self._system(raw)
         elif kind == "rate_limit_event":
-            yield _rate_limit(raw)
+            limit = _rate_limit(raw)
+            self.resets_at = limit.resets_at if limit.status == "rejected" else None
+            yield limit
         elif kind != "result" and kind not in _QUIET_TYPES:
             yield _unknown(raw)
 

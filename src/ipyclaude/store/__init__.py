@@ -139,7 +139,7 @@ class Store(Protocol):
         ...
 
     def usage(self, session_id: str | None = None) -> list[dict[str, object]]:
-        """Return cost and tokens by day and session, from the stored result messages.
+        """Return cost and tokens by day and session, of the turns that used something.
 
         Keys: `day` (YYYY-MM-DD, local time), `session_id`, `name`, `turns`, `cost_usd`,
         `input_tokens`, `output_tokens`; newest day first.

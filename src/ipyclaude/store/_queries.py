@@ -162,13 +162,14 @@ def search(db: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
 
 
 def usage(db: sqlite3.Connection, session_id: str | None) -> list[dict[str, object]]:
-    """Sum up the result messages by local day and session, newest day first."""
+    """Sum up the turns that used something by local day and session, newest day first."""
     only = " AND m.session_id = ?" if session_id is not None else ""
     rows = db.execute(
         "SELECT strftime('%Y-%m-%d', m.timestamp / 1000, 'unixepoch', 'localtime') AS day,"  # noqa: S608 - fixed texts
         " m.session_id, s.data, count(*), sum(m.cost_usd), sum(m.input_tokens),"
         " sum(m.output_tokens) FROM messages m JOIN sessions s ON s.client_id = m.session_id"
-        f" WHERE m.type = 'result'{only} GROUP BY day, m.session_id"
+        " WHERE m.type = 'result' AND m.cost_usd + m.input_tokens + m.output_tokens > 0"
+        f"{only} GROUP BY day, m.session_id"
         " ORDER BY day DESC, sum(m.cost_usd) DESC, m.session_id",
         () if session_id is None else (safe(session_id),),
     )

@@ -317,15 +317,16 @@ class StoreContract:
         assert len(store.search("near and")) == 1
 
     def test_usage(self, store: Store) -> None:
-        """Usage sums the results of each local day and session, newest day first."""
+        """Usage sums the turns that used something by local day and session, newest day first."""
         info, other = make_session("a"), make_session("b")
         day = 86_400_000.0
         results = [
             make_result(info, "1", cost_usd=0.5, input_tokens=10, output_tokens=1),
             make_result(info, "2", cost_usd=0.25, input_tokens=5, output_tokens=2),
             make_result(other, "3", cost_usd=0.125, input_tokens=1),
+            make_result(other, "4"),
         ]
-        times = [day * 100, day * 100 + 1, day * 103]
+        times = [day * 100, day * 100 + 1, day * 103, day * 104]
         stamped = [
             r.model_copy(update={"timestamp": t}) for r, t in zip(results, times, strict=True)
         ]

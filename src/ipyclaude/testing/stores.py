@@ -198,6 +198,8 @@ class MemoryStore:
             if message.type != "result" or session_id not in (None, message.session_id):
                 continue
             result = _result(message) or ResultBlock()
+            if not _cost(message) + result.input_tokens + result.output_tokens:
+                continue
             day = time.strftime("%Y-%m-%d", time.localtime(message.timestamp / 1000))
             new = [1, _cost(message), result.input_tokens, result.output_tokens]
             old = sums.get((day, message.session_id), [0, 0, 0, 0])
