@@ -209,10 +209,14 @@ class _View(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the comm and stop listening."""
+        if not hasattr(self, "_channel"):
+            return  # it was never made: there was no such session
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
         self._channel.close()
+        layout: Any = self.layout  # a model of its own, that ipywidgets would keep for ever
+        layout.close()
         super().close()
 
 
