@@ -20,14 +20,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     from .extension import make_transcripts
-    from .importing import import_with_progress
+    from .importing import import_and_tell, terminal_bar
     from .settings import IPyClaude
     from .store.sqlite import SqliteStore
 
     paths = [Path(path).expanduser() for path in options.paths] or None
     store = SqliteStore(IPyClaude.load().store_path)
     try:
-        report = import_with_progress(store, make_transcripts(store), paths, every=options.all)
+        with terminal_bar() as bar:
+            report = import_and_tell(store, make_transcripts(store), paths, bar, every=options.all)
     finally:
         store.close()
     sys.stdout.write(f"{report}\n")

@@ -310,6 +310,8 @@ class _Import:
         """Store all that was read since the last time, in one transaction."""
         if not self._touched:
             return
+        if not self._main.mark.session_id and not self._messages and not self._has_lines():
+            return  # an empty file, or one whose first line is still being written
         self._note(self._main)
         self._main.mark.state = self._fold.state.dump()
         session_id = self._fold.session_id
@@ -334,14 +336,19 @@ class _Import:
         self._count = self._bytes = 0
         self._tell(self._read_bytes, path)
 
+    def _has_lines(self) -> bool:
+        return any(file.lines for file in self._touched)
+
     def _info(self) -> SessionInfo:
         state = self._fold.state
+        # A file that says no time has at least its own.
+        written = self._main.mark.mtime_ns / 1e6 or self._history.path.stat().st_mtime * 1000
         info = self._store.session(self._fold.session_id) or SessionInfo(
             client_id=self._fold.session_id,
             name="",
             cwd=state.cwd,
             claude_session_id=self._history.session_id,
-            created_at=state.created or 0,
+            created_at=state.created or written,
             origin=f"imported from Claude Code, {self._history.path}",
         )
         name = state.name or state.title or f"claude-{self._history.session_id[:8]}"
@@ -352,7 +359,7 @@ class _Import:
                 "name": name if info.name in ("", named) else info.name,
                 "title": info.title or state.title,
                 "model": info.model or state.model,
-                "last_activity_at": max(state.last, state.created or 0),
+                "last_activity_at": max(state.last, state.created or 0) or written,
             }
         )
 

@@ -25,13 +25,17 @@ class Output:
 
     def __init__(self) -> None:
         self._handle: Any = _display.DisplayHandle()
+        self._shown = False
 
     def show_widget(self, widget: Any, fallback: Mapping[str, str]) -> None:
         """Display a widget, with what stands for it where its model is gone."""
         made: Any = widget._repr_mimebundle_()
         data, metadata = made if isinstance(made, tuple) else (made, {})  # pyright: ignore[reportUnknownVariableType]
+        self._shown = True
         self._handle.display({**data, **fallback}, raw=True, metadata=metadata)
 
     def replace(self, data: Mapping[str, str]) -> None:
-        """Put a mime bundle in the output's place."""
-        self._handle.update(dict(data), raw=True)
+        """Put a mime bundle in the output's place; display it where there is none yet."""
+        put = self._handle.update if self._shown else self._handle.display
+        self._shown = True
+        put(dict(data), raw=True)

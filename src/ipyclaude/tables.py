@@ -78,9 +78,14 @@ def show_table(
     _display(_as_html(headers, rows, caption), _as_text(headers, rows, caption))
 
 
+def text_bundle(text: str) -> dict[str, str]:
+    """Return a preformatted text as a mime bundle."""
+    return {"text/html": f"<pre>{html.escape(text)}</pre>", "text/plain": text}
+
+
 def show_text(text: str) -> None:
     """Display a preformatted text."""
-    _display(f"<pre>{html.escape(text)}</pre>", text)
+    _display(text_bundle(text)["text/html"], text)
 
 
 def show_bundle(data: dict[str, str]) -> None:

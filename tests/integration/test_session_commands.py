@@ -156,6 +156,8 @@ def test_history_is_imported_with_its_bad_line_told(nb: Notebook, place: Place) 
     assert f"{file.name}:2:" in shown
     assert file.read_bytes() == before
     assert "an old question" in nb.run("%claude_session search old").text
+    [report] = nb.run(f"%claude_session import {file}").outputs
+    assert report["data"]["text/plain"] == "0 sessions, 0 messages imported."
     assert nb.run("%claude_session import no-such.jsonl").status == "error"
 
 

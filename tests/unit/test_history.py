@@ -302,6 +302,24 @@ def test_what_is_skipped(scene: Scene) -> None:
     assert scene.store.sessions() == []
 
 
+def test_an_empty_file_is_no_session(scene: Scene) -> None:
+    """A file with nothing whole in it makes no session, until there is something."""
+    scene.path.write_text("")
+    assert scene.run().sessions == 0
+    scene.path.write_text('{"type": "user", "uu')
+    assert [bad.line for bad in scene.run().bad_lines] == [1]
+    assert scene.store.sessions() == []
+    scene.write(scene.user("one"))
+    assert scene.run().sessions == 1
+
+
+def test_a_file_without_times_has_its_own(scene: Scene) -> None:
+    """A session whose lines say no time was last active when its file was written."""
+    scene.path.write_text("nothing that can be read\n")
+    assert scene.run().messages == 1
+    assert scene.session().last_activity_at == scene.path.stat().st_mtime_ns / 1e6
+
+
 def test_rewritten_file(scene: Scene) -> None:
     """A file that was made anew and is shorter is read from its start."""
     scene.write(scene.user("one"), scene.claude(text("1")), scene.user("two"))

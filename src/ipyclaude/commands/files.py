@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..exporting import export
 from ..extension import App
-from ..tables import show_text
+from ..output import Output
+from ..tables import show_text, text_bundle
 from .registry import arg, command
 
 
@@ -31,8 +32,16 @@ def _export(app: App, args: argparse.Namespace) -> None:
     arg("--all", action="store_true", help="of all projects"),
 )
 def _import(app: App, args: argparse.Namespace) -> None:
-    from ..importing import import_with_progress
+    from ..importing import import_and_tell, notebook_bar, terminal_bar
 
     paths = [Path(args.path).expanduser()] if args.path else None
-    report = import_with_progress(app.store, app.transcripts, paths, every=args.all)
+    if app.host.is_kernel:
+        output = Output()
+        bar = notebook_bar(output)
+        output.replace(
+            text_bundle(import_and_tell(app.store, app.transcripts, paths, bar, every=args.all))
+        )
+        return
+    with terminal_bar() as bar:
+        report = import_and_tell(app.store, app.transcripts, paths, bar, every=args.all)
     show_text(report)
