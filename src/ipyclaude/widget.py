@@ -215,8 +215,8 @@ class _View(anywidget.AnyWidget):
             self._unsubscribe()
             self._unsubscribe = None
         self._channel.close()
-        layout: Any = self.layout  # a model of its own, that ipywidgets would keep for ever
-        layout.close()
+        widget: Any = self
+        widget.layout.close()  # a model of its own, that ipywidgets would keep for ever
         super().close()
 
 
