@@ -24,7 +24,9 @@ def make_token(issuer: Issuer) -> MakeToken:
 @pytest.fixture(scope="session")
 def convex_session(issuer: Issuer) -> Iterator[ConvexServer]:
     """One deployment of the product's functions for the whole run."""
-    load_hatch_build().install_modules(FUNCTIONS, dev=True)
+    hatch = load_hatch_build()
+    hatch.install_modules(FUNCTIONS, dev=True)
+    hatch.npm(FUNCTIONS, "run", "--silent", "functions")
     with ConvexServer(issuer) as server:
         server.deploy(FUNCTIONS)
         yield server

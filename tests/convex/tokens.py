@@ -18,7 +18,7 @@ AUDIENCE = "ipyclaude"
 class MakeToken(Protocol):
     """Signs a token for a subject; the other arguments are those of `Issuer.token`."""
 
-    def __call__(self, sub: str, *, expires_in: float = 3600, **claims: Any) -> str: ...
+    def __call__(self, sub: str | None, *, expires_in: float = 3600, **claims: Any) -> str: ...
 
 
 class Issuer:
@@ -59,7 +59,7 @@ class Issuer:
 
     def token(
         self,
-        sub: str,
+        sub: str | None,
         *,
         expires_in: float = 3600,
         algorithm: str = "ES256",
@@ -71,7 +71,7 @@ class Issuer:
         Parameters
         ----------
         sub
-            Who it is for.
+            Who it is for; None leaves the claim out.
         expires_in
             Seconds from now; negative makes one that has run out.
         claims
@@ -84,8 +84,8 @@ class Issuer:
             "aud": AUDIENCE,
             "iat": int(now),
             "exp": int(now + expires_in),
-            "name": sub.title(),
-            "email": f"{sub}@example.test",
+            "name": sub and sub.title(),
+            "email": sub and f"{sub}@example.test",
             **claims,
         }
         payload = {name: value for name, value in stated.items() if value is not None}

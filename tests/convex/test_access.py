@@ -1,0 +1,213 @@
+"""Nobody reads or writes what is not theirs (S5): every deployed function, called by others.
+
+The functions are those that the official CLI says are deployed, so that a new one without a case in
+`access_cases.py` fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import httpx
+import pytest
+from access_cases import CASES, PRIVATE, Ids, delta, file, lease, session_input
+from convex_server import ConvexServer, FunctionFailed, Refused
+from tokens import Issuer, MakeToken
+
+API = 1
+FILE = b"abc"
+
+
+class Deployed:
+    """The deployed functions, and a user who has something of everything."""
+
+    def __init__(self, server: ConvexServer, issuer: Issuer) -> None:
+        self.server = server
+        self.ada = issuer.token("ada-of-access")
+        spec = server.function_spec()
+        public = {
+            one["identifier"].replace(".js:", ":"): one["functionType"].lower()
+            for one in spec
+            if one["visibility"]["kind"] == "public"
+        }
+        self.public = public
+        self.internal = [
+            one["identifier"].replace(".js:", ":")
+            for one in spec
+            if one["visibility"]["kind"] == "internal"
+        ]
+        self.ids = self._fill()
+
+    def call(self, path: str, args: dict[str, Any], token: str | None) -> Any:
+        """Call a public function as a client does: a mutation says which version it is of."""
+        kind = self.public[path]
+        given = {**args, "api": API} if kind == "mutation" else args
+        return self.server.call(kind, path, given, token=token)
+
+    def _fill(self) -> Ids:
+        url = self.call("files:uploadUrl", {}, self.ada)
+        stored = httpx.post(url, content=FILE, headers={"content-type": "text/plain"}).json()
+        ids = Ids.new(stored["storageId"], hashlib.sha256(FILE).hexdigest())
+        everything = CASES["messages:append"][1](ids)
+        self.call("sessions:create", {"session": session_input(ids)}, self.ada)
+        self.call("messages:append", everything, self.ada)
+        self.call("streams:push", {"session": ids.session, "deltas": [delta(ids)]}, self.ada)
+        self.call(
+            "files:save", {"session": ids.session, "storageId": ids.storage, **file(ids)}, self.ada
+        )
+        self.call("sessions:acquireLease", lease(ids), self.ada)
+        self.call("workspaces:upsert", {"name": PRIVATE, "path": f"/{PRIVATE}"}, self.ada)
+        self.call("presence:heartbeat", CASES["presence:heartbeat"][0](ids), self.ada)
+        return ids
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that Ada sees."""
+        seen: dict[str, Any] = {}
+        for path, kind in self.public.items():
+            if kind == "query":
+                for number, case in enumerate(CASES[path]):
+                    seen[f"{path} {number}"] = self.call(path, case(self.ids), self.ada)
+        cursor = None
+        while True:
+            args = {"session": self.ids.session, **({"cursor": cursor} if cursor else {})}
+            page = self.call("export:page", args, self.ada)
+            seen[f"export {cursor}"] = page
+            cursor = page["cursor"]
+            if cursor is None:
+                return seen
+
+
+@pytest.fixture(scope="module")
+def deployed(convex_session: ConvexServer, issuer: Issuer) -> Deployed:
+    convex_session.faults.clear()
+    return Deployed(convex_session, issuer)
+
+
+def told(deployed: Deployed, path: str, args: dict[str, Any], ids: Ids, token: str) -> str:
+    """Return what a caller is told, with the ids by their names and without times."""
+    try:
+        outcome: Any = ["value", deployed.call(path, args, token)]
+    except FunctionFailed as error:
+        outcome = ["error", error.data or str(error).split("\n", 1)[1]]
+    text = json.dumps(outcome, sort_keys=True)
+    for field in fields(ids):
+        text = text.replace(getattr(ids, field.name), f"<{field.name}>")
+    text = re.sub(r"\b1[6-9]\d{11}(\.\d+)?\b", "<time>", text)
+    text = re.sub(r"\d{20,}[a-zA-Z]\w*", "<row>", text)
+    return re.sub(r"token=[\w-]+", "token=<token>", text)
+
+
+def test_every_deployed_function_has_a_case(deployed: Deployed) -> None:
+    """A public function that no case calls, or a case of none that is deployed, fails."""
+    assert sorted(CASES) == sorted(deployed.public)
+
+
+def test_ada_sees_what_is_hers(deployed: Deployed) -> None:
+    """The cases reach what is there: else that others don't get it would prove nothing."""
+    seen = deployed.snapshot()
+    blind = [path for path, value in seen.items() if value in (None, [], {})]
+    assert not blind
+    with_words = [path for path, value in seen.items() if PRIVATE in json.dumps(value)]
+    assert len(with_words) > 15
+
+
+BAD_TOKENS: dict[str, Callable[[Issuer], str]] = {
+    "expired": lambda issuer: issuer.token("ada-of-access", expires_in=-60),
+    "signed by an unknown key": lambda issuer: Issuer(issuer.url).token("ada-of-access"),
+    "of an unknown key's name": lambda issuer: issuer.token("ada-of-access", headers={"kid": "x"}),
+    "of an unknown issuer": lambda _: Issuer("https://elsewhere.test").token("ada-of-access"),
+    "for another audience": lambda issuer: issuer.token("ada-of-access", aud="elsewhere"),
+    "for no audience": lambda issuer: issuer.token("ada-of-access", aud=None),
+    "without a signature": lambda issuer: issuer.token("ada-of-access", algorithm="none"),
+    "of nobody": lambda issuer: issuer.token(None),
+    "no token at all": lambda _: "ada-of-access",
+}
+
+
+@pytest.mark.parametrize("what", BAD_TOKENS)
+def test_no_function_takes_a_bad_token(what: str, deployed: Deployed, issuer: Issuer) -> None:
+    """Each function refuses each bad token before it runs."""
+    token = BAD_TOKENS[what](issuer)
+    taken: list[str] = []
+    for path, cases in CASES.items():
+        try:
+            deployed.call(path, cases[0](deployed.ids), token)
+        except Refused as error:
+            if error.status == 401:
+                continue
+        except FunctionFailed:
+            pass
+        taken.append(path)
+    assert not taken
+
+
+def test_no_function_serves_nobody(deployed: Deployed) -> None:
+    """Each function refuses a caller without an identity, in the same words."""
+    words: dict[str, Any] = {}
+    for path, cases in CASES.items():
+        for case in cases:
+            with pytest.raises(FunctionFailed) as refused:
+                deployed.call(path, case(deployed.ids), None)
+            words[path] = refused.value.data
+    assert {data and data["code"] for data in words.values()} == {"Unauthenticated"}
+    assert len({json.dumps(data) for data in words.values()}) == 1
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["who has signed in", "new here"])
+def test_a_stranger_gets_nothing(known: bool, deployed: Deployed, make_token: MakeToken) -> None:
+    """With another's ids a stranger is told what one is told whose ids are made up, and that is
+    nothing of the other's; and nothing that a stranger does changes what the owner sees.
+    """
+    before = deployed.snapshot()
+    leaks: list[str] = []
+    for path, cases in CASES.items():
+        for number, case in enumerate(cases):
+            answers: list[str] = []
+            # The same person twice: a stranger for each case, so that none sees another's traces.
+            for ids in (deployed.ids, deployed.ids.absent()):
+                kind = "real" if ids is deployed.ids else "none"
+                eve = make_token(f"eve-{known}-{path}-{number}-{kind}", name="Eve", email="e@e")
+                if known:
+                    deployed.call("users:ensure", {}, eve)
+                answers.append(told(deployed, path, case(ids), ids, eve).replace(f"-{kind}", ""))
+            if answers[0] != answers[1]:
+                leaks.append(f"{path}: {answers[0]} or {answers[1]}")
+    assert not leaks
+    assert deployed.snapshot() == before
+
+
+def test_reading_functions_tell_a_stranger_none_of_the_words(
+    deployed: Deployed, make_token: MakeToken
+) -> None:
+    """No query's answer to a stranger holds a word of the owner's."""
+    eve = make_token("eve-who-reads")
+    deployed.call("users:ensure", {}, eve)
+    for path, kind in deployed.public.items():
+        if kind == "query":
+            for case in CASES[path]:
+                given = case(deployed.ids)
+                assert PRIVATE not in told(deployed, path, given, deployed.ids, eve)
+
+
+def test_internal_functions_are_not_there(deployed: Deployed) -> None:
+    """A client is told of an internal function what it is told of one that doesn't exist."""
+    assert deployed.internal
+    for path in [*deployed.internal, "sweeps:nothing"]:
+        for kind in ("query", "mutation", "action"):
+            with pytest.raises(FunctionFailed) as refused:
+                deployed.server.call(kind, path, {}, token=deployed.ada)
+            words = str(refused.value).replace(path, "<path>").split("] ", 1)[1]
+            assert words.startswith("Server Error\nUncaught Error: Could not find public function")
+            assert refused.value.data is None
+
+
+def test_an_upload_needs_an_address_that_was_given(deployed: Deployed) -> None:
+    """Files can be put into storage only by an address from `files:uploadUrl`."""
+    for address in ("/api/storage/upload", "/api/storage/upload?token=guess"):
+        answer = httpx.post(deployed.server.url + address, content=b"x")
+        assert answer.status_code == 403
