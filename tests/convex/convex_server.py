@@ -178,7 +178,8 @@ class ConvexServer:
         line = json.loads(self._process.stdout.readline())
         self.url: str = line["url"]
         self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
-        self._control = httpx.Client(base_url=line["control"], timeout=60, trust_env=False)
+        self.control: str = line["control"]
+        self._control = httpx.Client(base_url=self.control, timeout=60, trust_env=False)
         self.faults = Faults(self._control)
         self.trust(self.issuer)
 
@@ -331,7 +332,9 @@ def run_cli(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = 
 
 
 def build_push(folder: Path, target: Path) -> Path:
-    """Write the push request of a folder's functions, for deployments that start with it."""
+    """Write the push request of a folder's functions to a .json file, to start servers with."""
     words = ["deploy", "--url", "http://127.0.0.1:1", "--admin-key", "x", "--push-all-modules"]
-    run_cli([*words, "--codegen", "disable", "--write-push-request", str(target), "-y"], folder)
+    # The CLI adds .json to the name.
+    stem = str(target.with_suffix(""))
+    run_cli([*words, "--codegen", "disable", "--write-push-request", stem, "-y"], folder)
     return target

@@ -2,7 +2,7 @@ import { v } from "convex/values";
 import { mutation, query } from "./builders";
 
 export const uploadUrl = mutation({
-  args: {},
+  args: { api: v.optional(v.number()) },
   returns: v.string(),
   handler: async (ctx) => await ctx.storage.generateUploadUrl(),
 });

@@ -35,10 +35,12 @@ async function append(ctx: MutationCtx, owner: string, list: string, clientId: s
 }
 
 const item = { list: v.string(), clientId: v.string(), value: v.any() };
+/** The version of the functions that a client was made for; these take any. */
+const api = v.optional(v.number());
 
 /** Add an item to a list, once however often it is called with the same clientId. */
 export const add = mutation({
-  args: item,
+  args: { ...item, api },
   returns: v.number(),
   handler: async (ctx, { list, clientId, value }) =>
     await append(ctx, await callerOf(ctx), list, clientId, value),
@@ -46,7 +48,7 @@ export const add = mutation({
 
 /** Add an item, twice if called twice: shows whether a client calls more than once. */
 export const push = mutation({
-  args: { list: v.string(), value: v.any() },
+  args: { list: v.string(), value: v.any(), api },
   returns: v.number(),
   handler: async (ctx, { list, value }) =>
     await append(ctx, await callerOf(ctx), list, crypto.randomUUID(), value),
@@ -97,6 +99,12 @@ export const echo = query({
   handler: async (_ctx, { value }) => value,
 });
 
+export const text = query({
+  args: { length: v.number() },
+  returns: v.string(),
+  handler: async (_ctx, { length }) => "x".repeat(length),
+});
+
 export const whoami = query({
   args: {},
   returns: v.union(v.null(), v.any()),
@@ -104,7 +112,7 @@ export const whoami = query({
 });
 
 export const refuse = mutation({
-  args: { data: v.any() },
+  args: { data: v.any(), api },
   returns: v.null(),
   handler: async (_ctx, { data }) => {
     throw new ConvexError(data);
@@ -112,7 +120,7 @@ export const refuse = mutation({
 });
 
 export const crash = mutation({
-  args: {},
+  args: { api },
   returns: v.null(),
   handler: async () => {
     throw new TypeError("a bug");
@@ -136,11 +144,11 @@ export const addLater = internalMutation({
 
 /** Add an item from a scheduled function. */
 export const schedule = mutation({
-  args: item,
+  args: { ...item, api },
   returns: v.null(),
-  handler: async (ctx, args) => {
+  handler: async (ctx, { list, clientId, value }) => {
     const owner = await callerOf(ctx);
-    await ctx.scheduler.runAfter(0, addLaterReference, { owner, ...args });
+    await ctx.scheduler.runAfter(0, addLaterReference, { owner, list, clientId, value });
     return null;
   },
 });
