@@ -1,14 +1,16 @@
-/** The bare host page: `?kind=chat|turn&scene=…&theme=light|dark`. */
+/** The bare host page: `?kind=chat|turn&scene=…&theme=light|dark`, or `&count=10000` messages. */
 
 import widget from "../src/widget";
 import { MockModel } from "./mock";
-import { obey, play } from "./scenes";
+import { long, obey, play } from "./scenes";
 
 const asked = new URLSearchParams(location.search);
 const model = new MockModel(asked.get("kind") === "turn" ? "turn" : "chat");
 document.documentElement.dataset.theme = asked.get("theme") ?? "light";
 model.answers.hello = () => {
-  play(model, asked.get("scene") ?? "none");
+  const count = Number(asked.get("count"));
+  if (count) long(model, count);
+  else play(model, asked.get("scene") ?? "none");
   return null;
 };
 obey(model);

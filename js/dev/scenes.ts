@@ -1,6 +1,6 @@
 /** What the bare host page shows: one busy exchange, recorded by hand. */
 
-import type { Message, Todo } from "../src/wire";
+import type { Find, Message, Older, Todo } from "../src/wire";
 import {
   approval,
   call,
@@ -106,6 +106,35 @@ function answered(): Message[] {
     message("assistant", [text(ANSWER)]),
     message("result", [result()]),
   ];
+}
+
+/** A session of many turns, of which the last messages are there and the others can be fetched. */
+export function long(model: MockModel, count: number): void {
+  const words = "Some **words** of an answer, `code` among them, on more than a line of the list. ";
+  const all = Array.from({ length: count }, (_, at) => {
+    const said = at % 2 ? `${words.repeat(1 + (at % 5))}\n\n- message ${at}` : `Question ${at}?`;
+    return message(at % 2 ? "assistant" : "user", [text(said)], { turn_id: `t-${at >> 1}` });
+  });
+  model.answers.older = (request) => {
+    const { before, limit } = request as Older;
+    const end = all.findIndex((each) => each.client_id === before);
+    const start = Math.max(0, end - limit);
+    return { messages: all.slice(start, end), more: start > 0 };
+  };
+  model.answers.find = (request) => {
+    const { query } = request as Find;
+    const found = all.filter((each) => JSON.stringify(each.content).includes(query)).slice(0, 50);
+    const type = "assistant";
+    return {
+      found: found.map((each) => ({
+        id: each.client_id,
+        type,
+        timestamp: 0,
+        snippet: `«${query}»`,
+      })),
+    };
+  };
+  model.snapshot({ messages: all.slice(-50), more: count > 50 });
 }
 
 /** Put the model in a scene. */

@@ -4,8 +4,8 @@ import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import type { Page } from "./page";
-import type { State } from "./state";
-import { running } from "./transcript";
+import { running, type State, textOf } from "./state";
+import type { Message } from "./wire";
 
 export class Composer {
   readonly el: HTMLElement;
@@ -13,6 +13,9 @@ export class Composer {
   private readonly sendButton: HTMLButtonElement;
   private readonly hint = h("div", { class: "ipc-hint" });
   private readonly failure = new Failure();
+  private readonly banner: HTMLElement;
+  /** The turn whose prompt is being edited. */
+  private editing: string | null = null;
   private sending = false;
   private busy = false;
 
@@ -33,10 +36,18 @@ export class Composer {
     });
     this.sendButton = button("send", "Send", () => void this.send(), icon("arrow"));
     this.sendButton.classList.add("ipc-primary");
+    this.banner = h(
+      "div",
+      { class: "ipc-banner", "data-ipc": "editing", hidden: true },
+      icon("fork"),
+      h("span", {}, "Sending goes on in a fork that ends before this prompt."),
+      button("cancel-edit", "Cancel", () => this.dropEdit()),
+    );
     this.el = h(
       "div",
       { class: "ipc-composer", "data-lm-suppress-shortcuts": "true" },
       this.failure.el,
+      this.banner,
       h("div", { class: "ipc-box" }, this.area, this.sendButton),
       this.hint,
     );
@@ -58,6 +69,32 @@ export class Composer {
     this.area.focus();
   }
 
+  /** Put words into the draft as a quotation, and go there. */
+  quote(text: string): void {
+    const quoted = text.trim().replace(/^/gm, "> ");
+    const before = this.area.value.trimEnd();
+    this.area.value = `${before}${before && "\n\n"}${quoted}\n\n`;
+    this.typed();
+    this.focus();
+  }
+
+  /** Take up an earlier prompt: what is sent goes into a fork that ends before it. */
+  edit(prompt: Message): void {
+    this.editing = prompt.turn_id;
+    this.area.value = textOf(prompt);
+    this.banner.hidden = false;
+    this.typed();
+    this.focus();
+  }
+
+  private dropEdit(): void {
+    this.editing = null;
+    this.banner.hidden = true;
+    this.area.value = "";
+    this.typed();
+    this.focus();
+  }
+
   private words(): string {
     if (!this.page.alive) {
       return "The kernel does not answer: it may be busy, stopped or restarted. Your text is kept.";
@@ -73,6 +110,9 @@ export class Composer {
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       void this.send();
+    } else if (event.key === "Escape" && this.editing) {
+      event.preventDefault();
+      this.dropEdit();
     } else if (event.key === "Escape" && this.busy) {
       event.preventDefault();
       this.stop();
@@ -89,6 +129,14 @@ export class Composer {
     this.sendButton.disabled = this.sending || this.busy || !this.area.value.trim();
   }
 
+  private async ask(text: string): Promise<void> {
+    const { editing } = this;
+    if (!editing) await this.page.ask({ type: "prompt", text });
+    else await this.page.ask({ type: "resend", turn: editing, text, fork: true });
+    this.editing = null;
+    this.banner.hidden = true;
+  }
+
   private async send(): Promise<void> {
     const text = this.area.value;
     if (this.sending || this.busy || !text.trim()) return;
@@ -96,7 +144,7 @@ export class Composer {
     this.failure.clear();
     this.enable();
     try {
-      await this.page.ask({ type: "prompt", text });
+      await this.ask(text);
       // What was typed while the answer was awaited is not ours to delete.
       if (this.area.value === text) this.area.value = "";
     } catch (error) {

@@ -5,12 +5,11 @@ import { h } from "./dom";
 import { icon } from "./icons";
 
 export class Failure {
-  readonly el = h("div", {
-    class: "ipc-failure",
-    role: "alert",
-    "data-ipc": "failure",
-    hidden: true,
-  });
+  readonly el: HTMLElement;
+
+  constructor(hook = "failure") {
+    this.el = h("div", { class: "ipc-failure", role: "alert", "data-ipc": hook, hidden: true });
+  }
 
   show(error: unknown): void {
     const info =

@@ -63,11 +63,11 @@ export class Page {
   }
 
   /** Load the messages before the first one shown. */
-  async older(): Promise<void> {
+  async older(limit = 50): Promise<void> {
     const first = this.state.entries.find((each) => each.message)?.id;
     const session = this.state.session?.client_id;
     if (!first) return;
-    const { messages, more } = await this.ask({ type: "older", before: first, limit: 50 });
+    const { messages, more } = await this.ask({ type: "older", before: first, limit });
     // The reader may have gone to another session meanwhile.
     if (this.state.session?.client_id === session) this.set(prepend(this.state, messages, more));
   }

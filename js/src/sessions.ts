@@ -5,6 +5,7 @@ import { Failure } from "./failure";
 import { ago, cost, plural } from "./format";
 import { icon } from "./icons";
 import type { Page } from "./page";
+import { fromField, walk } from "./picker";
 import { Popover } from "./popover";
 import type { State } from "./state";
 import type { SessionInfo } from "./wire";
@@ -37,7 +38,7 @@ export class Sessions {
       "aria-label": "Search sessions",
       "data-ipc": "session-search",
       input: () => this.later(),
-      keydown: (event) => this.fromSearch(event as KeyboardEvent),
+      keydown: (event) => fromField(event as KeyboardEvent, this.list),
     });
     this.moreButton = button("sessions-more", "Show more", () => void this.load(this.shown));
     this.moreButton.hidden = true;
@@ -114,7 +115,7 @@ export class Sessions {
         "data-state": phase,
         "aria-current": current ? "true" : "false",
         click: () => void this.open(session.client_id),
-        keydown: (event) => this.move(event as KeyboardEvent),
+        keydown: (event) => walk(event as KeyboardEvent, this.list, this.search),
       },
       h(
         "span",
@@ -145,26 +146,6 @@ export class Sessions {
     } catch (error) {
       this.failure.show(error);
     }
-  }
-
-  private fromSearch(event: KeyboardEvent): void {
-    if (event.isComposing) return;
-    const first = this.list.querySelector("button");
-    if (event.key === "ArrowDown" && first) {
-      event.preventDefault();
-      first.focus();
-    } else if (event.key === "Enter" && this.search.value.trim()) {
-      first?.click();
-    }
-  }
-
-  private move(event: KeyboardEvent): void {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const rows = [...this.list.querySelectorAll("button")];
-    const at = rows.indexOf(event.currentTarget as HTMLButtonElement) + step;
-    (at < 0 ? this.search : rows[at])?.focus();
   }
 }
 

@@ -33,6 +33,9 @@ export interface Entry {
   readonly parent: string | null;
   readonly message: Message | null;
   readonly k: number | null;
+  /** The tool calls in it, and the calls whose results are in it, by id. */
+  readonly calls: readonly string[];
+  readonly results: readonly string[];
 }
 
 export interface State {
@@ -80,6 +83,20 @@ function grown(live: Live): ContentBlock {
   return live.block;
 }
 
+function callsIn(blocks: readonly ContentBlock[]): readonly string[] {
+  return blocks.flatMap((each) =>
+    each.type === "tool_use" || each.type === "server_tool_use" ? [each.id] : [],
+  );
+}
+
+/** The calls that a message answers, if it is nothing but results. */
+function resultsIn(blocks: readonly ContentBlock[]): readonly string[] {
+  const ids = blocks.map((each) =>
+    each.type === "tool_result" || each.type === "server_tool_result" ? each.tool_use_id : null,
+  );
+  return ids.includes(null) ? [] : (ids as string[]);
+}
+
 function entryOf(message: Message): Entry {
   return {
     id: message.client_id,
@@ -87,12 +104,16 @@ function entryOf(message: Message): Entry {
     parent: message.parent_tool_use_id,
     message,
     k: null,
+    calls: callsIn(message.content),
+    results: resultsIn(message.content),
   };
 }
 
 function liveEntry(live: LiveBlock): Entry {
   const { id, k } = live;
-  return { id, turnId: live.turn_id, parent: live.parent_tool_use_id, message: null, k };
+  const calls = callsIn([live.block]);
+  const parent = live.parent_tool_use_id;
+  return { id, turnId: live.turn_id, parent, message: null, k, calls, results: [] };
 }
 
 function liveOf(live: LiveBlock): Live {
@@ -200,4 +221,23 @@ export function prepend(state: State, messages: readonly Message[], more: boolea
 export function trim(state: State, keep: number): State {
   if (state.entries.length <= keep) return state;
   return { ...state, entries: state.entries.slice(-keep), more: true };
+}
+
+/** Whether a turn is going on. */
+export function running(state: State): boolean {
+  return state.turn?.status === "running" || state.turn?.status === "waiting";
+}
+
+/** What Claude said in a turn, as Markdown: no thinking, no tools, no subagents. */
+export function answerOf(state: State, turnId: string): string {
+  return state.entries
+    .filter((each) => each.turnId === turnId && each.parent === null)
+    .flatMap(({ message }) => (message?.type === "assistant" ? [textOf(message)] : []))
+    .filter(Boolean)
+    .join("\n\n");
+}
+
+/** The text of a message, without what is not text. */
+export function textOf(message: Message): string {
+  return message.content.flatMap((each) => (each.type === "text" ? [each.text] : [])).join("\n\n");
 }

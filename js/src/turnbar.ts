@@ -6,8 +6,7 @@ import { Failure } from "./failure";
 import { modelName, seconds } from "./format";
 import { icon } from "./icons";
 import type { Page } from "./page";
-import type { State } from "./state";
-import { running } from "./transcript";
+import { running, type State } from "./state";
 import type { TurnState } from "./wire";
 
 const TICK_MS = 1000;

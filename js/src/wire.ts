@@ -15,6 +15,9 @@ export type Request =
   | p.Stop
   | p.Decide
   | p.Older
+  | p.Fork
+  | p.Resend
+  | p.Find
   | p.ListSessions
   | p.OpenSession
   | p.NewSession
@@ -29,6 +32,9 @@ export interface Results {
   stop: null;
   decide: p.Approval;
   older: p.OlderResult;
+  fork: null;
+  resend: { turn_id: string };
+  find: p.FindResult;
   sessions: p.SessionsResult;
   open_session: null;
   new_session: null;
@@ -46,4 +52,6 @@ export interface Model {
   send(content: unknown): void;
   on(name: string, callback: (...args: never[]) => void): void;
   off(name: string, callback: (...args: never[]) => void): void;
+  /** The host's widget manager; what it offers differs from host to host. */
+  readonly widget_manager?: { readonly context?: unknown };
 }

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .chat import ClaudeChat
     from .exceptions import IpyClaudeError
     from .settings import IPyClaude
-    from .widget import ClaudeChat
 
 __version__ = "0.1.0"
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ClaudeChat": "widget",
+    "ClaudeChat": "chat",
     "IPyClaude": "settings",
     "IpyClaudeError": "exceptions",
 }

@@ -24,7 +24,8 @@ from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
 if TYPE_CHECKING:
-    from .widget import ClaudeChat
+    from .chat import ClaudeChat
+    from .widget import View
 
 
 class App:
@@ -43,7 +44,7 @@ class App:
             by=self.settings.server_label,
         )
         self.current: Session | None = None
-        self.views: list[ClaudeChat] = []
+        self.views: list[View] = []
         self._holder = make_holder()
         self._sessions: dict[str, Session] = {}
         self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
@@ -93,6 +94,12 @@ class App:
         """Make a session; an empty name gets one after the notebook or folder."""
         return self.create(name)
 
+    async def fork(self, session: Session, name: str, at: str | None) -> Session:
+        """Copy a session, whole or up to the message `at`, and open the copy."""
+        from .forks import forked
+
+        return self.attach(await forked(self, session, name, at))
+
     def attach(self, info: SessionInfo) -> Session:
         """Return the open session of this row, opening it if need be (any thread)."""
         session = self._sessions.get(info.client_id)
@@ -112,7 +119,7 @@ class App:
 
     def create(self, name: str = "", *, claude_id: str | None = None, **fields: Any) -> Session:
         """Make a session and open it; `claude_id` is that of a transcript it goes on from."""
-        chosen = name.strip() or self._free_name(self.host.default_name)
+        chosen = name.strip() or self.free_name(self.host.default_name)
         info = SessionInfo(
             name=chosen,
             cwd=str(Path.cwd()),
@@ -123,7 +130,8 @@ class App:
         self.store.put(info)
         return self.attach(info)
 
-    def _free_name(self, wanted: str) -> str:
+    def free_name(self, wanted: str) -> str:
+        """Return the name, with a number after it where it is taken."""
         name, number = wanted, 1
         while self.store.session(name) is not None:
             number += 1
@@ -215,13 +223,13 @@ class App:
         """Return a session by name or id, else the notebook's own."""
         return self.attach(self.find(ref)) if ref else self.session_for(None)
 
-    def keep(self, view: ClaudeChat) -> None:
+    def keep(self, view: View) -> None:
         """Close this view when the extension is unloaded."""
         self.views.append(view)
 
     def chat(self, ref: str | None = None) -> ClaudeChat:
         """Make a chat widget on a session: the named one, else the current one."""
-        from .widget import ClaudeChat
+        from .chat import ClaudeChat
 
         return ClaudeChat(ref, desk=self)
 

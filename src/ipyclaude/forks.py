@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from .engine.forking import fork_transcript
@@ -17,6 +18,11 @@ _SHORT_ID = 8
 
 
 def fork(app: App, source: Session, name: str, at: str | None) -> SessionInfo:
+    """Copy a session from another thread than the loop's; see `forked`."""
+    return app.runtime.run(forked(app, source, name, at))
+
+
+async def forked(app: App, source: Session, name: str, at: str | None) -> SessionInfo:
     """Copy a session, whole or up to the message `at` (its id or the end of it).
 
     Raises
@@ -27,18 +33,18 @@ def fork(app: App, source: Session, name: str, at: str | None) -> SessionInfo:
         Claude has no memory of the session here.
     """
     info = source.refresh()
-    messages = all_messages(app.store, info.client_id)
+    messages = await asyncio.to_thread(all_messages, app.store, info.client_id)
     if at is not None:
         messages = messages[: _position(messages, at) + 1]
     cut = next((m.uuid for m in reversed(messages) if m.uuid), None) if at is not None else None
     claude_id: str | None = None
     uuids: dict[str, str] = {}
     if info.claude_session_id and app.transcripts.has(info.claude_session_id):
-        claude_id, uuids = app.runtime.run(
-            fork_transcript(app.transcripts, info.claude_session_id, cwd=info.cwd, at=cut)
+        claude_id, uuids = await fork_transcript(
+            app.transcripts, info.claude_session_id, cwd=info.cwd, at=cut
         )
     copy = app.create(
-        name or f"{info.name}-fork",
+        name or app.free_name(f"{info.name}-fork"),
         claude_id=claude_id,
         title=info.title,
         origin=f"forked from {info.name}",

@@ -1,8 +1,8 @@
-"""What the kernel and the page say to each other over the comm.
+"""What the kernel says to the page over the comm.
 
-`js/src/protocol.ts` is generated from this file (`scripts/protocol`). The kernel sends
-`ToPage` messages numbered by `n`, so that the page sees a gap and asks for a new snapshot;
-the page sends `Request`s, each of which gets exactly one `Reply`.
+`js/src/protocol.ts` is generated from this file and requests.py (`scripts/protocol`). The
+kernel sends `ToPage` messages numbered by `n`, so that the page sees a gap and asks for a new
+snapshot; the page sends `Request`s, each of which gets exactly one `Reply`.
 
 A streamed answer costs little more than its own bytes: a block is announced once
 (`BlockOpened`), grows by `Delta`s that name it by the small number `k`, and is closed by
@@ -13,26 +13,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from .messages import (
     Approval,
     ContentBlock,
     Message,
     ResultBlock,
-    Rule,
-    Scope,
     SessionInfo,
     Text,
     Todo,
 )
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """What goes over the comm: frozen, and nothing in it that is not declared."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class LiveBlock(_Wire):
+class LiveBlock(Wire):
     """A block that is still growing. `id` will be its message's `client_id`."""
 
     k: int
@@ -42,7 +42,7 @@ class LiveBlock(_Wire):
     parent_tool_use_id: str | None = None
 
 
-class TurnState(_Wire):
+class TurnState(Wire):
     """A turn, running or over. Times are epoch ms."""
 
     turn_id: str
@@ -56,7 +56,7 @@ class TurnState(_Wire):
     stored: bool = False
 
 
-class Status(_Wire):
+class Status(Wire):
     """The state line: how saving goes, and what the session runs with."""
 
     #: `local`: kept on this machine only; the others come with a replica.
@@ -73,7 +73,7 @@ class Status(_Wire):
 # ---- kernel -> page --------------------------------------------------------------------
 
 
-class Snapshot(_Wire):
+class Snapshot(Wire):
     """All that a view needs to draw itself: the window of the last messages, and what lives."""
 
     type: Literal["snapshot"] = "snapshot"
@@ -89,21 +89,21 @@ class Snapshot(_Wire):
     status: Status = Status()
 
 
-class MessageSaved(_Wire):
+class MessageSaved(Wire):
     """A whole message is on disk (S1); shown now, or replaces the one of the same id."""
 
     type: Literal["message"] = "message"
     message: Message
 
 
-class BlockOpened(_Wire):
+class BlockOpened(Wire):
     """A block begins to grow."""
 
     type: Literal["open"] = "open"
     live: LiveBlock
 
 
-class Delta(_Wire):
+class Delta(Wire):
     """More text `s` at the end of live block `k` (text or thinking)."""
 
     type: Literal["d"] = "d"
@@ -111,7 +111,7 @@ class Delta(_Wire):
     s: Text
 
 
-class BlockClosed(_Wire):
+class BlockClosed(Wire):
     """Live block `k` is a message on disk now; `block` where it isn't what was streamed.
 
     `drop` says that nothing was kept of it (an empty block).
@@ -123,35 +123,35 @@ class BlockClosed(_Wire):
     drop: bool = False
 
 
-class TodosReplaced(_Wire):
+class TodosReplaced(Wire):
     """The whole to-do list as it now stands."""
 
     type: Literal["todos"] = "todos"
     todos: tuple[Todo, ...]
 
 
-class ApprovalChanged(_Wire):
+class ApprovalChanged(Wire):
     """An approval was asked for, answered or cancelled."""
 
     type: Literal["approval"] = "approval"
     approval: Approval
 
 
-class TurnChanged(_Wire):
+class TurnChanged(Wire):
     """A turn began, waits, goes on or is over."""
 
     type: Literal["turn"] = "turn"
     turn: TurnState
 
 
-class SessionChanged(_Wire):
+class SessionChanged(Wire):
     """The session's own row changed (name, phase, cost)."""
 
     type: Literal["session"] = "session"
     session: SessionInfo
 
 
-class StatusChanged(_Wire):
+class StatusChanged(Wire):
     """The state line changed."""
 
     type: Literal["status"] = "status"
@@ -172,7 +172,7 @@ Event = Annotated[
 ]
 
 
-class Events(_Wire):
+class Events(Wire):
     """What happened since the last message, in order; at most about 30 of these a second."""
 
     type: Literal["events"] = "events"
@@ -180,7 +180,7 @@ class Events(_Wire):
     events: tuple[Event, ...]
 
 
-class Grew(_Wire):
+class Grew(Wire):
     """The commonest message, made small: it stands for `Events` with one `Delta`."""
 
     type: Literal["d"] = "d"
@@ -189,7 +189,7 @@ class Grew(_Wire):
     s: Text
 
 
-class ErrorInfo(_Wire):
+class ErrorInfo(Wire):
     """An error for a person."""
 
     what: Text
@@ -197,7 +197,7 @@ class ErrorInfo(_Wire):
     fix: Text = ""
 
 
-class Reply(_Wire):
+class Reply(Wire):
     """The one reply to the request with this `id`: a result or an error."""
 
     type: Literal["reply"] = "reply"
@@ -207,130 +207,3 @@ class Reply(_Wire):
 
 
 ToPage = Annotated[Snapshot | Events | Grew | Reply, Field(discriminator="type")]
-
-
-# ---- page -> kernel --------------------------------------------------------------------
-
-
-class _Request(_Wire):
-    id: str
-
-
-class Hello(_Request):
-    """The view is drawn, or missed something: send a snapshot. Result: null."""
-
-    type: Literal["hello"] = "hello"
-
-
-class Prompt(_Request):
-    """Ask Claude. Result: `{turn_id}`."""
-
-    type: Literal["prompt"] = "prompt"
-    text: Text
-
-
-class Stop(_Request):
-    """Stop the running turn. Result: null."""
-
-    type: Literal["stop"] = "stop"
-
-
-class Decide(_Request):
-    """Answer an approval. Result: the approval as it now stands (somebody may have been first)."""
-
-    type: Literal["decide"] = "decide"
-    approval_id: str
-    allow: bool
-    scope: Scope = "once"
-    pattern: Text = ""
-    reason: Text = ""
-
-
-class Older(_Request):
-    """Fetch older messages. Result: `OlderResult`."""
-
-    type: Literal["older"] = "older"
-    before: str
-    limit: int = 50
-
-
-class OlderResult(_Wire):
-    """Messages, oldest first; `more` says that there are older ones still."""
-
-    messages: tuple[Message, ...]
-    more: bool
-
-
-class ListSessions(_Request):
-    """Result: `SessionsResult`."""
-
-    type: Literal["sessions"] = "sessions"
-    query: Text = ""
-    limit: int = 50
-    offset: int = 0
-
-
-class SessionsResult(_Wire):
-    """Sessions, most recently active first; `current` is this view's."""
-
-    sessions: tuple[SessionInfo, ...]
-    current: str | None = None
-
-
-class OpenSession(_Request):
-    """Show another session in this view. Result: null; a snapshot follows."""
-
-    type: Literal["open_session"] = "open_session"
-    session_id: str
-
-
-class NewSession(_Request):
-    """Make a session and show it. Result: null; a snapshot follows."""
-
-    type: Literal["new_session"] = "new_session"
-    name: Text = ""
-
-
-class Configure(_Request):
-    """Change model or permission mode from the next turn on. Result: the `Status`."""
-
-    type: Literal["configure"] = "configure"
-    model: str | None = None
-    permission_mode: str | None = None
-
-
-class RulesResult(_Wire):
-    """Permission rules in force here."""
-
-    rules: tuple[Rule, ...]
-
-
-class ListRules(_Request):
-    """Result: `RulesResult`."""
-
-    type: Literal["rules"] = "rules"
-
-
-class RevokeRule(_Request):
-    """Revoke a remembered permission. Result: `RulesResult`."""
-
-    type: Literal["revoke"] = "revoke"
-    rule_id: str
-
-
-Request = Annotated[
-    Hello
-    | Prompt
-    | Stop
-    | Decide
-    | Older
-    | ListSessions
-    | OpenSession
-    | NewSession
-    | Configure
-    | ListRules
-    | RevokeRule,
-    Field(discriminator="type"),
-]
-
-request_adapter: TypeAdapter[Request] = TypeAdapter(Request)

@@ -1,4 +1,4 @@
-"""`ClaudeChat`, and the live view of one turn: traits and dispatch, no I/O of their own.
+"""What views of a session share, and the live view of one turn: traits and dispatch.
 
 What happens goes to the page as numbered messages, coalesced to 15 a second; what the page
 asks comes as requests with an id, each answered once. Handlers only hand over to the loop
@@ -14,18 +14,17 @@ from typing import Any, Protocol
 
 import anywidget
 import traitlets
-from IPython.core.getipython import get_ipython
 from pydantic import ValidationError
 
 from . import protocol as p
+from . import requests as r
 from .channel import Channel, wire
 from .exceptions import IpyClaudeError, SessionNotFound
-from .messages import Message, ResultBlock, TextBlock
-from .permissions import Permissions, shown
+from .messages import Message, ResultBlock
+from .permissions import Permissions
 from .runtime import Runtime
 from .session import Session
 from .store import Store
-from .turn import Question
 
 _STATIC = Path(__file__).parent / "static"
 WINDOW = 50  # messages that a view is sent when it opens
@@ -53,7 +52,7 @@ class Desk(Protocol):
         """The state line."""
         ...
 
-    def keep(self, view: ClaudeChat) -> None:
+    def keep(self, view: View) -> None:
         """Close this view when the extension is unloaded."""
         ...
 
@@ -69,12 +68,16 @@ class Desk(Protocol):
         """Make a session."""
         ...
 
+    async def fork(self, session: Session, name: str, at: str | None) -> Session:
+        """Copy a session, whole or up to the message `at`, and open the copy."""
+        ...
+
     def configure(self, session: Session, model: str | None, mode: str | None) -> None:
         """Change model or permission mode from the next turn on."""
         ...
 
 
-class _View(anywidget.AnyWidget):
+class View(anywidget.AnyWidget):
     """What both views share: a session, a channel, and the requests' dispatch."""
 
     _esm = _STATIC / "widget.js"
@@ -116,7 +119,7 @@ class _View(anywidget.AnyWidget):
     async def _serve(self, content: object) -> None:
         request_id = str(content.get("id", "")) if isinstance(content, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         try:
-            request = p.request_adapter.validate_python(content)
+            request = r.request_adapter.validate_python(content)
             result = await self._dispatch(request)
             reply = p.Reply(id=request_id, result=result)
         except ValidationError:
@@ -133,11 +136,11 @@ class _View(anywidget.AnyWidget):
             raise
         self._channel.reply(reply)
 
-    async def _dispatch(self, request: p.Request) -> Any:
+    async def _dispatch(self, request: r.Request) -> Any:
         handler: Callable[[Any], Awaitable[Any]] = getattr(self, f"_on_{request.type}")
         return await handler(request)
 
-    async def _on_hello(self, request: p.Hello) -> None:
+    async def _on_hello(self, request: r.Hello) -> None:
         # A page's requests share the first part of their id.
         self._pages.add(request.id.rpartition("-")[0])
         self.seen.set()
@@ -171,10 +174,10 @@ class _View(anywidget.AnyWidget):
             )
         return self._session
 
-    async def _on_stop(self, _: p.Stop) -> None:
+    async def _on_stop(self, _: r.Stop) -> None:
         await self._current().stop()
 
-    async def _on_decide(self, request: p.Decide) -> dict[str, Any]:
+    async def _on_decide(self, request: r.Decide) -> dict[str, Any]:
         session = self._current()
         waiting = self._desk.store.approvals(session.info.client_id, pending=False)
         approval = next((a for a in waiting if a.client_id == request.approval_id), None)
@@ -190,22 +193,22 @@ class _View(anywidget.AnyWidget):
         self._channel.push([p.ApprovalChanged(approval=stands)])
         return wire(stands)
 
-    async def _on_rules(self, _: p.ListRules) -> dict[str, Any]:
+    async def _on_rules(self, _: r.ListRules) -> dict[str, Any]:
         session_id = self._session.info.client_id if self._session else None
-        return wire(p.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
+        return wire(r.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
 
-    async def _on_revoke(self, request: p.RevokeRule) -> dict[str, Any]:
+    async def _on_revoke(self, request: r.RevokeRule) -> dict[str, Any]:
         session_id = self._session.info.client_id if self._session else None
         for rule in self._desk.store.rules(session_id):
             if rule.client_id == request.rule_id:
                 self._desk.permissions.revoke(rule)
-        return wire(p.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
+        return wire(r.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
 
-    async def _on_older(self, request: p.Older) -> dict[str, Any]:
+    async def _on_older(self, request: r.Older) -> dict[str, Any]:
         page = self._desk.store.messages(
             self._current().info.client_id, before=request.before, limit=min(request.limit, 500)
         )
-        return wire(p.OlderResult(messages=page.messages, more=page.more))
+        return wire(r.OlderResult(messages=page.messages, more=page.more))
 
     def close(self) -> None:
         """Close the comm and stop listening."""
@@ -220,7 +223,7 @@ class _View(anywidget.AnyWidget):
         super().close()
 
 
-class TurnView(_View):
+class TurnView(View):
     """The live output of one `%%claude` cell."""
 
     def __init__(self, desk: Desk, session: Session, turn_id: str) -> None:
@@ -276,67 +279,6 @@ class TurnView(_View):
         self.close()
 
 
-class ClaudeChat(_View):
-    """A chat with Claude: the session's messages, a composer, to-dos and the session list.
-
-    Also made by `%claude_session chat`.
-
-    Parameters
-    ----------
-    session
-        Name or id of the session to show; the notebook's own where not given.
-    desk
-        What stands behind it; the loaded extension where not given.
-
-    Raises
-    ------
-    SessionNotFound
-        There is no such session, or the extension is not loaded.
-    """
-
-    def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
-        chosen = desk or _loaded_desk()
-        super().__init__(chosen, chosen.session(session), kind="chat")
-        chosen.keep(self)
-
-    async def _on_prompt(self, request: p.Prompt) -> dict[str, str]:
-        session = self._session or await self._open_new("")
-        text = request.text.strip()
-        if not text:
-            raise IpyClaudeError("The prompt is empty.", fix="Write what Claude should do.")
-        session.check_free()
-        question = Question(content=(TextBlock(text=text),), ask=shown)
-        self._desk.runtime.submit(session.ask(question))
-        return {"turn_id": question.turn_id}
-
-    async def _open_new(self, name: str) -> Session:
-        session = await self._desk.new(name)
-        self._bind(session)
-        return session
-
-    async def _on_sessions(self, request: p.ListSessions) -> dict[str, Any]:
-        found = self._desk.store.sessions(
-            request.query, limit=min(request.limit, 200), offset=request.offset
-        )
-        current = self._session.info.client_id if self._session else None
-        return wire(p.SessionsResult(sessions=tuple(found), current=current))
-
-    async def _on_open_session(self, request: p.OpenSession) -> None:
-        self._bind(await self._desk.open(request.session_id))
-        self._snapshot()
-
-    async def _on_new_session(self, request: p.NewSession) -> None:
-        await self._open_new(request.name)
-        self._snapshot()
-
-    async def _on_configure(self, request: p.Configure) -> dict[str, Any]:
-        session = self._current()
-        self._desk.configure(session, request.model, request.permission_mode)
-        status = self._desk.status(session)
-        self._channel.push([p.StatusChanged(status=status)])
-        return wire(status)
-
-
 def _last_turn(session: Session, messages: Sequence[Message]) -> p.TurnState | None:
     """Return the turn that the stored messages end with: over, or another kernel's."""
     if not messages or not messages[-1].turn_id:
@@ -352,14 +294,6 @@ def _last_turn(session: Session, messages: Sequence[Message]) -> p.TurnState | N
         model=last.model,
         result=result,
     )
-
-
-def _loaded_desk() -> Desk:
-    shell: Any = get_ipython()
-    magics = shell.magics_manager.registry.get("ClaudeMagics") if shell is not None else None
-    if magics is None:
-        raise SessionNotFound("ipyclaude is not loaded.", fix="Run %load_ext ipyclaude first.")
-    return magics.open()
 
 
 def _refusal(request_id: str, what: str, why: str = "", fix: str = "") -> p.Reply:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bare_host import serve
 from live_notebook import Desk, JupyterServer, LabNotebook, open_chromium
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ipyclaude.testing import ScriptedModel
 
@@ -29,6 +30,24 @@ def chromium() -> Iterator[Browser]:
     """One browser for all tests."""
     with open_chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the built host page."""
+    with serve(tmp_path_factory.mktemp("host")) as address:
+        yield address
+
+
+@pytest.fixture
+def page(chromium: Browser, host: str) -> Iterator[Page]:
+    """A page on no Jupyter; it fails the test if any script of it fails."""
+    page = chromium.new_page(viewport={"width": 900, "height": 700})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []
 
 
 @pytest.fixture(scope="session")

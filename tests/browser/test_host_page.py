@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
-import shutil
-import subprocess
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, Request
+from bare_host import STREAM, cpu_ms, hook
+from playwright.sync_api import Page, Request
 
-JS = Path(__file__).parents[2] / "js"
 HOSTILE = """
 <script>window.hacked = 1</script>
 <img src=x onerror="window.hacked = 1">
@@ -40,75 +31,15 @@ HOSTILE = """
 The end.
 """
 
-STREAM = """
-([text, step]) => {
-  const block = {type: 'text', text: ''};
-  const k = window.k = (window.k ?? 100) + 1;
-  const live = {k, id: `live-${k}`, turn_id: 't-1', block, parent_tool_use_id: null};
-  mock.events({type: 'open', live});
-  return new Promise((done) => {
-    let at = 0;
-    const next = () => {
-      if (at >= text.length) {
-        mock.events({type: 'close', k, block: null, drop: false});
-        return requestAnimationFrame(() => requestAnimationFrame(() => done(null)));
-      }
-      mock.events({type: 'd', k, s: text.slice(at, at + step)});
-      at += step;
-      requestAnimationFrame(next);
-    };
-    next();
-  });
-}
-"""
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the built host page."""
-    folder = tmp_path_factory.mktemp("host")
-    node = shutil.which("node")
-    assert node, "node is needed to build the host page"
-    build = [node, str(JS / "scripts" / "build.mjs"), "--host", str(folder)]
-    subprocess.run(build, check=True, cwd=JS, timeout=120)
-    handler = functools.partial(_Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/host.html"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def page(chromium: Browser, host: str) -> Iterator[Page]:
-    """A page that fails the test if any script of it fails."""
-    page = chromium.new_page(viewport={"width": 900, "height": 700})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    page.close()
-    assert errors == []
-
-
-def _hook(name: str) -> str:
-    return f'[data-ipc="{name}"]'
-
 
 def test_a_streamed_turn_shows_words_before_it_is_over(page: Page, host: str) -> None:
     """Words, a to-do in progress, a tool card and Stop are there while the turn runs."""
     page.goto(f"{host}?kind=turn&scene=running")
-    page.locator(_hook("message")).get_by_text("What the data says").wait_for()
+    page.locator(hook("message")).get_by_text("What the data says").wait_for()
     assert page.locator('[data-ipc="message"][data-state="live"]').count() == 1
     assert page.locator('[data-ipc="todo"][data-state="in_progress"]').count() == 1
     assert page.locator('[data-tool="Bash"][data-state="ok"]').count() == 1
-    page.locator(_hook("stop")).click()
+    page.locator(hook("stop")).click()
     assert page.evaluate("mock.sent.at(-1).type") == "stop"
 
 
@@ -134,9 +65,9 @@ def test_hostile_text_runs_and_fetches_nothing(page: Page, host: str) -> None:
     assert page.evaluate("window.hacked") is None
     assert asked == []
     bad = "script, iframe, object, embed, form, input, style, video, link, img, svg:not(.ipc-icon)"
-    log = page.locator(_hook("log"))
+    log = page.locator(hook("log"))
     assert log.locator(bad).count() == 0
-    assert log.locator(_hook("allow-once")).count() == 0
+    assert log.locator(hook("allow-once")).count() == 0
     links: list[str] = log.locator("a[href]").evaluate_all("(all) => all.map((a) => a.href)")
     assert set(links) == {"https://ok.example/"}
 
@@ -144,7 +75,7 @@ def test_hostile_text_runs_and_fetches_nothing(page: Page, host: str) -> None:
 def test_the_composer_keeps_its_keys(page: Page, host: str) -> None:
     """Shift+Enter breaks the line and never reaches the host; Enter sends."""
     page.goto(f"{host}?kind=chat&scene=done")
-    area = page.locator(_hook("composer"))
+    area = page.locator(hook("composer"))
     page.evaluate("window.seen = 0; document.addEventListener('keydown', () => window.seen++)")
     area.fill("one")
     area.press("Shift+Enter")
@@ -163,31 +94,15 @@ def test_the_chat_follows_the_end_until_the_reader_scrolls_up(page: Page, host: 
     page.wait_for_function(at_end)
     page.evaluate(STREAM, ["A line of text.\n\n" * 40, 60])
     page.wait_for_function(at_end)
-    box = page.locator(_hook("scroll"))
+    box = page.locator(hook("scroll"))
     box.hover()
     page.mouse.wheel(0, -300)
-    page.locator(_hook("latest")).wait_for()
+    page.locator(hook("latest")).wait_for()
     before = box.evaluate("(el) => el.scrollTop")
     page.evaluate(STREAM, ["More.\n\n" * 20, 60])
     assert abs(box.evaluate("(el) => el.scrollTop") - before) < 2
-    page.locator(_hook("latest")).click()
+    page.locator(hook("latest")).click()
     page.wait_for_function(at_end)
-
-
-def _spent_ms(session: Any) -> float:
-    """Milliseconds that the page's main thread has worked so far."""
-    metrics: list[dict[str, Any]] = session.send("Performance.getMetrics")["metrics"]
-    return 1000 * next(float(m["value"]) for m in metrics if m["name"] == "TaskDuration")
-
-
-def _cpu_ms(page: Page, script: str, argument: object) -> float:
-    """Milliseconds of the page's main thread that a script took."""
-    session: Any = page.context.new_cdp_session(page)
-    # Thread time, not the clock's: other work on the machine must not count.
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    before = _spent_ms(session)
-    page.evaluate(script, argument)
-    return _spent_ms(session) - before
 
 
 SHAPES = {
@@ -213,7 +128,7 @@ def test_a_long_answer_costs_no_more_per_character(page: Page, host: str, shape:
         runs = 5 if size == 10_000 else 1
         spent = 0.0
         for _ in range(runs):
-            spent += _cpu_ms(page, STREAM, [text, 500])
+            spent += cpu_ms(page, STREAM, [text, 500])
             page.evaluate("mock.snapshot()")
         cost[size] = spent / runs / len(text)
     assert cost[200_000] <= 2 * cost[10_000], cost
@@ -235,9 +150,9 @@ def test_appending_to_a_long_session_stays_cheap(page: Page, host: str) -> None:
     })"""
     page.evaluate("window.burst = 1")
     page.evaluate(add, 300)
-    early = _cpu_ms(page, add, 60)
+    early = cpu_ms(page, add, 60)
     page.evaluate("window.burst = 50")
     page.evaluate(add, 9_600)
     page.evaluate("window.burst = 1")
-    late = _cpu_ms(page, add, 60)
+    late = cpu_ms(page, add, 60)
     assert late <= 2 * early, f"{early:.0f} ms, then {late:.0f} ms"

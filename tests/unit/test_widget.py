@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ipyclaude.channel import Channel, wire
+from ipyclaude.chat import ClaudeChat
 from ipyclaude.engine import EngineOptions
 from ipyclaude.messages import (
     Approval,
@@ -19,6 +20,7 @@ from ipyclaude.messages import (
     TextBlock,
     ToolUseBlock,
     UnknownBlock,
+    new_id,
 )
 from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import (
@@ -34,7 +36,7 @@ from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
 from ipyclaude.testing.stores import MemoryStore
-from ipyclaude.widget import ClaudeChat, TurnView
+from ipyclaude.widget import TurnView, View
 
 SID = "s" * 36
 
@@ -73,8 +75,21 @@ class FakeDesk:
         self.store.put(info)
         return await self.open(info.client_id)
 
-    def keep(self, view: ClaudeChat) -> None:
+    def keep(self, view: View) -> None:
         return None
+
+    async def fork(self, session: Session, name: str, at: str | None) -> Session:
+        rows = self.store.messages(session.info.client_id).messages
+        last = next(i for i, m in enumerate(rows) if m.client_id == at) if at else len(rows)
+        copy = await self.new("copy")
+        sid = copy.info.client_id
+        self.store.put(
+            *(
+                m.model_copy(update={"client_id": new_id(), "session_id": sid})
+                for m in rows[: last + 1]
+            )
+        )
+        return copy
 
     def configure(self, session: Session, model: str | None, mode: str | None) -> None:
         return None
@@ -307,3 +322,50 @@ def test_a_tool_call_is_carried_whole() -> None:
     block = ToolUseBlock(id="1", name="Edit", input={"a": {"b": [1, {"c": "d"}]}})
     sent = wire(Message(session_id="s", type="assistant", content=(block,)))
     assert sent["content"][0]["input"] == {"a": {"b": [1, {"c": "d"}]}}
+
+
+def _asked(desk: FakeDesk) -> list[tuple[str, str]]:
+    """Put two turns into the demo session; return their turns' and prompts' ids."""
+    found: list[tuple[str, str]] = []
+    for number in (1, 2):
+        content = (TextBlock(text=f"Question {number}"),)
+        prompt = Message(session_id=SID, type="user", turn_id=f"t{number}", content=content)
+        answer = Message(session_id=SID, type="assistant", turn_id=f"t{number}")
+        desk.store.put(prompt, answer)
+        found.append((prompt.turn_id, prompt.client_id))
+    return found
+
+
+def test_an_edited_prompt_goes_into_a_fork_that_ends_before_it(desk: FakeDesk) -> None:
+    """Of the earlier turns all is there, of the edited one only the new words."""
+    page = chat(desk)
+    (_, _), (turn, _) = _asked(desk)
+    reply = page.ask(type="resend", turn=turn, text="Question 2, better", fork=True)
+    assert reply["error"] is None
+    session = page.view._session
+    on_loop(desk, lambda: None)
+    texts = [m.text for m in desk.store.messages(session.info.client_id).messages]
+    assert session.info.client_id != SID
+    assert [words for words in texts if words][:2] == ["Question 1", "Question 2, better"]
+    assert "Question 2" in [m.text for m in desk.store.messages(SID).messages]
+
+
+def test_a_turn_is_asked_again_where_it_was(desk: FakeDesk) -> None:
+    """The same prompt begins a new turn of the same session."""
+    page = chat(desk)
+    (turn, _), _ = _asked(desk)
+    assert page.ask(type="resend", turn=turn)["result"]["turn_id"] != turn
+    on_loop(desk, lambda: None)
+    assert page.view._session.info.client_id == SID
+    assert [m.text for m in desk.store.messages(SID).messages].count("Question 1") == 2
+    assert page.ask(type="resend", turn="none")["error"]["what"] == "This prompt is gone."
+
+
+def test_messages_are_found_by_their_words_and_prompts_without(desk: FakeDesk) -> None:
+    """Finding is within the session, newest first."""
+    page = chat(desk)
+    (_, first), (_, second) = _asked(desk)
+    found = page.ask(type="find", query="")["result"]["found"]
+    assert [each["id"] for each in found] == [second, first]
+    found = page.ask(type="find", query="2")["result"]["found"]
+    assert [each["snippet"] for each in found] == ["Question «2»"]

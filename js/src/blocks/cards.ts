@@ -108,10 +108,9 @@ export class ToolCard {
   }
 }
 
-/** All cards of a view, by the call's id. A result may be there before its call is (older page). */
+/** The cards of a row, by the call's id. */
 export class ToolCards {
   private readonly cards = new Map<string, ToolCard>();
-  private readonly orphans = new Map<string, { result: Result; el: HTMLElement }>();
 
   add(id: string, name: string, input: Input): ToolCard {
     const known = this.cards.get(id);
@@ -121,12 +120,6 @@ export class ToolCards {
     }
     const card = new ToolCard(name, input);
     this.cards.set(id, card);
-    const orphan = this.orphans.get(id);
-    if (orphan) {
-      card.setResult(orphan.result);
-      orphan.el.remove();
-      this.orphans.delete(id);
-    }
     return card;
   }
 
@@ -134,20 +127,16 @@ export class ToolCards {
     return id === null ? undefined : this.cards.get(id);
   }
 
-  orphan(result: Result, el: HTMLElement): void {
-    this.orphans.set(result.tool_use_id, { result, el });
+  get size(): number {
+    return this.cards.size;
   }
 
   approvals(approvals: readonly Approval[]): void {
+    if (!this.cards.size) return;
     for (const each of approvals) this.cards.get(each.tool_use_id)?.setApproval(each);
   }
 
   settle(): void {
     for (const card of this.cards.values()) card.settle();
-  }
-
-  /** Forget cards that are no longer on the page. */
-  prune(): void {
-    for (const [id, card] of this.cards) if (!card.el.isConnected) this.cards.delete(id);
   }
 }

@@ -24,10 +24,9 @@ export function toolResultView(
   context: BlockContext,
 ): BlockView {
   const card = context.tools.get(block.tool_use_id);
-  if (card) {
-    card.setResult(block);
-    return { el: h("div", { hidden: true }), elsewhere: true };
-  }
+  card?.setResult(block);
+  // In a row that has calls, a result of another's stands in that other's row.
+  if (card || context.tools.size) return { el: h("div", { hidden: true }), elsewhere: true };
   const el = h(
     "details",
     { class: "ipc-fold ipc-tool" },
@@ -35,6 +34,5 @@ export function toolResultView(
     outputElement(block.content),
   );
   el.dataset.state = "is_error" in block && block.is_error ? "error" : "ok";
-  context.tools.orphan(block, el);
   return { el };
 }

@@ -1,12 +1,20 @@
 /** A code block: grows by appending, is coloured when it is closed, and can be copied. */
 
-import { button, copy, h } from "../dom";
+import { copyButton } from "../actions";
+import { cellOf, type NewCell, runnable } from "../cells";
+import { button, h } from "../dom";
 import { highlight } from "../highlight";
-import { icon } from "../icons";
+import { type IconName, icon } from "../icons";
 
 /** Lines are laid out in boxes of about this many characters, so that a new one moves no other. */
 const BOX = 4_000;
-const SHOWN_MS = 1_500;
+/** The event by which a code block asks for a cell. */
+export const CELL_WISH = "ipc-cell";
+
+export interface CellWish {
+  cell: NewCell;
+  run: boolean;
+}
 
 export class CodeBlock {
   readonly el: HTMLElement;
@@ -17,11 +25,18 @@ export class CodeBlock {
   private tailNode: Text | null = null;
 
   constructor(private readonly language: string) {
-    const copyButton = button("copy", "Copy code", () => void this.copy(copyButton), icon("copy"));
+    const copyIt = copyButton("Copy code", () => this.text);
     this.el = h(
       "div",
       { class: "ipc-code", "data-ipc": "code" },
-      h("div", { class: "ipc-code-bar" }, h("span", {}, language || "text"), copyButton),
+      h(
+        "div",
+        { class: "ipc-code-bar" },
+        h("span", {}, language || "text"),
+        runnable(language) && this.cellButton("run-cell", "Run in a cell below", true, "play"),
+        this.cellButton("insert-code", "Insert as cell below", false, "cell"),
+        copyIt,
+      ),
       h("pre", { tabindex: "0" }, this.code),
     );
   }
@@ -64,14 +79,14 @@ export class CodeBlock {
     return this.pieces.join("").replace(/\n$/, "");
   }
 
-  private async copy(target: HTMLElement): Promise<void> {
-    const done = await copy(this.text);
-    target.replaceChildren(icon(done ? "check" : "cross"));
-    target.dataset.state = done ? "copied" : "failed";
-    setTimeout(() => {
-      target.replaceChildren(icon("copy"));
-      delete target.dataset.state;
-    }, SHOWN_MS);
+  /** The view around knows the notebook, if there is one; without one the button is hidden. */
+  private cellButton(hook: string, label: string, run: boolean, sign: IconName): HTMLElement {
+    const made = button(hook, label, () => ask(), icon(sign));
+    const ask = (): void => {
+      const detail: CellWish = { cell: cellOf(this.text, this.language), run };
+      made.dispatchEvent(new CustomEvent(CELL_WISH, { detail, bubbles: true, composed: true }));
+    };
+    return made;
   }
 }
 

@@ -38,6 +38,14 @@ class Hit:
     snippet: str
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """A message of a known session that was found, with a marked snippet."""
+
+    message: Message
+    snippet: str
+
+
 Listener = Callable[[Sequence[Value]], None]
 
 
@@ -136,6 +144,13 @@ class Store(Protocol):
 
     def search(self, text: str, *, limit: int = 20) -> list[Hit]:
         """Full-text search over messages, best first."""
+        ...
+
+    def find(self, session_id: str, text: str, *, limit: int = 50) -> list[Excerpt]:
+        """Return the session's messages that hold all words, newest first.
+
+        With a text that has no words: its prompts.
+        """
         ...
 
     def usage(self, session_id: str | None = None) -> list[dict[str, object]]:

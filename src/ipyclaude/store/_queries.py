@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any
 
 from ..messages import Approval, Message, Rule, SessionInfo, StreamTail, TodoList, Value
-from . import Hit, Page
+from . import Excerpt, Hit, Page
 from ._replica import partly_here
 from ._rows import SESSION_COLUMNS
 from ._values import load, match, message_from, safe, session_from, snippet
@@ -141,6 +141,9 @@ def rules(db: sqlite3.Connection, session_id: str | None) -> list[Rule]:
     return [load(Rule, row[0]) for row in rows]
 
 
+_HOLDS = "m.pos IN (SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?)"
+
+
 def search(db: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
     """Search messages, best first."""
     query = match(text)
@@ -159,6 +162,19 @@ def search(db: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
         message = message_from(data, ord_)
         hits.append(Hit(session_from(tuple(rest)), message, snippet(message.text, text)))
     return hits
+
+
+def find(db: sqlite3.Connection, session_id: str, text: str, limit: int) -> list[Excerpt]:
+    """Return a session's messages that hold all words, newest first; else its prompts."""
+    query = match(text)
+    found, named = ("m.type = 'user'", ()) if not query else (_HOLDS, (query,))
+    rows = db.execute(
+        f"SELECT m.data, m.ord FROM messages m WHERE {found} AND m.session_id = ?"  # noqa: S608 - fixed texts
+        " ORDER BY m.ord DESC, m.pos DESC LIMIT ?",
+        (*named, safe(session_id), limit),
+    )
+    messages = [message_from(*row) for row in rows]
+    return [Excerpt(message, snippet(message.text, text)) for message in messages]
 
 
 def usage(db: sqlite3.Connection, session_id: str | None) -> list[dict[str, object]]:

@@ -21,7 +21,7 @@ from ..messages import (
     TodoList,
     Value,
 )
-from . import Hit, Listener, Page, _outbox, _queries
+from . import Excerpt, Hit, Listener, Page, _outbox, _queries
 from ._database import Database, JournalWarning, on_network_disk
 from ._listeners import Listeners, Watcher, log_error
 from ._outbox import OutboxRow
@@ -192,6 +192,11 @@ class SqliteStore:
         """Search messages that hold all words (the last one as a prefix), best first."""
         with self._database.reading() as db:
             return _queries.search(db, text, limit)
+
+    def find(self, session_id: str, text: str, *, limit: int = 50) -> list[Excerpt]:
+        """Return the session's messages that hold all words, newest first; else its prompts."""
+        with self._database.reading() as db:
+            return _queries.find(db, session_id, text, limit)
 
     def usage(self, session_id: str | None = None) -> list[dict[str, object]]:
         """Return cost (USD) and tokens by local day and session, newest day first."""

@@ -292,6 +292,19 @@ class StoreContract:
         store.delete_session(info.client_id)
         assert store.search("chang") == []
 
+    def test_find(self, store: Store) -> None:
+        """Finding stays within its session, newest first, and without words lists the prompts."""
+        info, other = make_session(), make_session()
+        store.put(info, other, make_message(other, "a heron elsewhere"))
+        prompt = make_message(info, "where is the heron").model_copy(update={"type": "user"})
+        answer = make_message(info, "the herons are here").model_copy(update={"type": "assistant"})
+        store.put(prompt, answer)
+        found = store.find(info.client_id, "heron")
+        assert [each.message for each in found] == [answer, prompt]
+        assert found[0].snippet == "the «herons» are here"
+        assert [each.message for each in store.find(info.client_id, " ")] == [prompt]
+        assert len(store.find(info.client_id, "heron", limit=1)) == 1
+
     def test_search_takes_any_text(self, store: Store) -> None:
         """No text that a person types is a syntax error."""
         info = make_session()

@@ -27,7 +27,7 @@ from ..messages import (
     Value,
     now_ms,
 )
-from ..store import Hit, Listener, Page
+from ..store import Excerpt, Hit, Listener, Page
 from ._store_contract import StoreContract
 
 __all__ = ["MemoryStore", "StoreContract"]
@@ -190,6 +190,19 @@ class MemoryStore:
                 if starts and set(wanted[:-1]) <= set(has):
                     hits.append(Hit(info, message, snippet(message.text, text)))
         return hits[:limit]
+
+    def find(self, session_id: str, text: str, *, limit: int = 50) -> list[Excerpt]:
+        """Return the session's messages that hold all words, newest first; else its prompts."""
+        from ..store._values import snippet, words
+
+        wanted = words(text)
+        hit = {h.message.client_id for h in self.search(text, limit=10**9)}
+        found = [
+            message
+            for message in reversed(self._messages(session_id))
+            if (message.client_id in hit if wanted else message.type == "user")
+        ]
+        return [Excerpt(message, snippet(message.text, text)) for message in found[:limit]]
 
     def usage(self, session_id: str | None = None) -> list[dict[str, object]]:
         """Return cost and tokens by day and session, newest day first."""

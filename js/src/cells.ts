@@ -1,0 +1,115 @@
+/**
+ * The notebook's cells, as far as the host lets a widget reach them.
+ *
+ * JupyterLab and Notebook 7 hand the widget's manager the document; other hosts don't, and there
+ * `cellsOf` is null. Everything is looked for before it is used: it is no promise of the host's.
+ */
+
+import type { Model } from "./wire";
+
+export interface NewCell {
+  cell_type: "code" | "markdown";
+  source: string;
+}
+
+interface Kernel {
+  requestExecute(
+    content: object,
+    disposeOnDone: boolean,
+    metadata: object,
+  ): {
+    onIOPub: (message: IOPub) => void;
+    done: Promise<{ content: { execution_count?: number } }>;
+  };
+}
+
+interface IOPub {
+  header: { msg_type: string };
+  content: Record<string, unknown>;
+}
+
+interface CellModel {
+  id: string;
+  executionCount: number | null;
+  outputs: { add(output: object): void; clear(wait?: boolean): void };
+}
+
+interface Context {
+  model: {
+    cells: { get(at: number): CellModel; length: number };
+    sharedModel: { insertCell(at: number, cell: NewCell): unknown; cells: unknown[] };
+  };
+  sessionContext: { session: { kernel: Kernel | null } | null };
+}
+
+const OUTPUTS = new Set(["stream", "display_data", "execute_result", "error"]);
+
+export class Cells {
+  constructor(
+    private readonly context: Context,
+    private readonly el: Element,
+  ) {}
+
+  /** Put a cell below the one that shows this view; return its place. */
+  insert(cell: NewCell): number {
+    const at = this.below();
+    this.context.model.sharedModel.insertCell(at, cell);
+    return at;
+  }
+
+  /** Put code into a cell below and run it there, as the reader's own. */
+  async run(source: string): Promise<void> {
+    const at = this.insert({ cell_type: "code", source });
+    const cell = this.context.model.cells.get(at);
+    const kernel = this.context.sessionContext.session?.kernel;
+    if (!kernel) throw new Error("The notebook has no kernel: the code stands in a new cell.");
+    const content = { code: source, store_history: true, allow_stdin: false, stop_on_error: true };
+    const future = kernel.requestExecute(content, false, { cellId: cell.id });
+    future.onIOPub = ({ header, content: output }) => {
+      if (header.msg_type === "clear_output") cell.outputs.clear(Boolean(output.wait));
+      else if (OUTPUTS.has(header.msg_type)) {
+        cell.outputs.add({ ...output, output_type: header.msg_type });
+      }
+    };
+    const reply = await future.done;
+    cell.executionCount = reply.content.execution_count ?? null;
+  }
+
+  /** The place below the cell that shows this view, else below the active one, else the end. */
+  private below(): number {
+    const own = this.el.closest(".jp-Notebook .jp-Cell");
+    const cell = own ?? document.querySelector(".jp-Notebook .jp-Cell.jp-mod-active");
+    const end = this.context.model.sharedModel.cells.length;
+    if (!cell) return end;
+    // A notebook that draws only the cells in sight numbers them.
+    const number = cell.getAttribute("data-windowed-list-index");
+    const at = number === null ? siblings(cell).indexOf(cell) : Number(number);
+    return at < 0 ? end : Math.min(at + 1, end);
+  }
+}
+
+function siblings(cell: Element): Element[] {
+  return [...(cell.parentElement?.children ?? [])].filter((each) => each.matches(".jp-Cell"));
+}
+
+/** The cells of the notebook that shows `el`; null where the host keeps them to itself. */
+export function cellsOf(model: Model, el: Element): Cells | null {
+  const context = model.widget_manager?.context as Partial<Context> | undefined;
+  if (typeof context?.model?.sharedModel?.insertCell !== "function") return null;
+  return new Cells(context as Context, el);
+}
+
+const PYTHON = /^(?:i?python3?|py|pycon)$/i;
+const SHELL = /^(?:bash|sh|shell|console|zsh)$/i;
+
+/** Whether code of this language can be run in a cell as it stands. */
+export function runnable(language: string): boolean {
+  return PYTHON.test(language) || SHELL.test(language);
+}
+
+/** The cell that a code block becomes. */
+export function cellOf(code: string, language: string): NewCell {
+  if (PYTHON.test(language)) return { cell_type: "code", source: code };
+  if (SHELL.test(language)) return { cell_type: "code", source: `%%bash\n${code}` };
+  return { cell_type: "markdown", source: `\`\`\`${language}\n${code}\n\`\`\`` };
+}

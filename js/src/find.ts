@@ -1,0 +1,117 @@
+/** Finding in the session: its prompts as a table of contents, or the messages that hold words. */
+
+import { button, h } from "./dom";
+import { Failure } from "./failure";
+import { ago } from "./format";
+import { icon } from "./icons";
+import type { Page } from "./page";
+import { fromField, walk } from "./picker";
+import { Popover } from "./popover";
+import type { Found } from "./wire";
+
+/** Typing pauses this long (ms) before the kernel is asked. */
+const PAUSE = 200;
+const MOST = 100;
+const WHO: Record<string, string> = { user: "You", assistant: "Claude", tool: "Tool" };
+
+export class Find {
+  readonly el: HTMLElement;
+  private readonly popover: Popover;
+  private readonly field: HTMLInputElement;
+  private readonly list = h("ul", { class: "ipc-sessions", "data-ipc": "found-list" });
+  private readonly failure = new Failure();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Only the answer to the last question counts. */
+  private asked = 0;
+
+  constructor(
+    private readonly page: Page,
+    private readonly jump: (id: string) => Promise<boolean>,
+  ) {
+    const label = "Find in this session";
+    const opener = button("find", label, () => undefined, icon("search"));
+    this.field = h("input", {
+      type: "search",
+      class: "ipc-field",
+      placeholder: "Find words, or jump to a prompt",
+      "aria-label": label,
+      "data-ipc": "find-field",
+      input: () => this.later(),
+      keydown: (event) => fromField(event as KeyboardEvent, this.list),
+    });
+    this.popover = new Popover(opener, label, "find-panel", () => {
+      this.field.focus();
+      this.field.select();
+      void this.load();
+    });
+    this.popover.panel.append(this.field, this.failure.el, this.list);
+    this.el = h("div", { class: "ipc-pop ipc-pop-end" }, opener, this.popover.panel);
+  }
+
+  open(): void {
+    this.popover.open();
+  }
+
+  destroy(): void {
+    clearTimeout(this.timer);
+    this.popover.destroy();
+  }
+
+  private later(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.load(), PAUSE);
+  }
+
+  private async load(): Promise<void> {
+    const turn = ++this.asked;
+    this.failure.clear();
+    const query = this.field.value.trim();
+    try {
+      const { found } = await this.page.ask({ type: "find", query, limit: MOST });
+      if (turn !== this.asked) return;
+      this.list.replaceChildren(...found.map((each) => this.row(each)));
+      if (found.length) return;
+      const words = query ? "No message holds these words." : "No prompt yet.";
+      this.list.append(h("li", { class: "ipc-muted ipc-none" }, words));
+    } catch (error) {
+      if (turn === this.asked) this.failure.show(error);
+    }
+  }
+
+  private row(found: Found): HTMLElement {
+    const open = h(
+      "button",
+      {
+        type: "button",
+        class: "ipc-session",
+        "data-ipc": "found",
+        "data-id": found.id,
+        click: () => void this.go(found.id),
+        keydown: (event) => walk(event as KeyboardEvent, this.list, this.field),
+      },
+      h("span", { class: "ipc-session-title" }, ...marked(found.snippet)),
+      h(
+        "span",
+        { class: "ipc-muted" },
+        `${WHO[found.type] ?? found.type} · ${ago(found.timestamp)}`,
+      ),
+    );
+    return h("li", {}, open);
+  }
+
+  private async go(id: string): Promise<void> {
+    this.failure.clear();
+    try {
+      const there = await this.jump(id);
+      if (there) this.popover.close();
+      else this.failure.show("This message is no longer there.");
+    } catch (error) {
+      this.failure.show(error);
+    }
+  }
+}
+
+/** The store marks what matched by « and ». */
+function marked(snippet: string): (Node | string)[] {
+  return snippet.split(/«(.*?)»/s).map((part, at) => (at % 2 ? h("mark", {}, part) : part));
+}

@@ -1,0 +1,140 @@
+"""`ClaudeChat`: what a person asks of a session from the widget.
+
+Like every view it holds no state of its own: requests become calls of the session or the
+desk, and what changes comes back as events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from . import protocol as p
+from . import requests as r
+from .channel import wire
+from .exceptions import IpyClaudeError, SessionNotFound
+from .messages import ContentBlock, Message, TextBlock
+from .permissions import shown
+from .session import Session
+from .turn import Question
+from .widget import Desk, View
+
+
+class ClaudeChat(View):
+    """A chat with Claude: the session's messages, a composer, to-dos and the session list.
+
+    Also made by `%claude_session chat`.
+
+    Parameters
+    ----------
+    session
+        Name or id of the session to show; the notebook's own where not given.
+    desk
+        What stands behind it; the loaded extension where not given.
+
+    Raises
+    ------
+    SessionNotFound
+        There is no such session, or the extension is not loaded.
+    """
+
+    def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
+        chosen = desk or _loaded_desk()
+        super().__init__(chosen, chosen.session(session), kind="chat")
+        chosen.keep(self)
+
+    async def _on_prompt(self, request: r.Prompt) -> dict[str, str]:
+        session = self._session or await self._open_new("")
+        return self._ask(session, (TextBlock(text=_words(request.text)),))
+
+    def _ask(self, session: Session, content: tuple[ContentBlock, ...]) -> dict[str, str]:
+        session.check_free()
+        question = Question(content=content, ask=shown)
+        self._desk.runtime.submit(session.ask(question))
+        return {"turn_id": question.turn_id}
+
+    async def _on_resend(self, request: r.Resend) -> dict[str, str]:
+        session = self._current()
+        prompt, before = await asyncio.to_thread(self._prompt, session, request.turn)
+        content = prompt.content
+        if request.text is not None:
+            others = tuple(b for b in content if not isinstance(b, TextBlock))
+            content = (TextBlock(text=_words(request.text)), *others)
+        if request.fork:
+            session = await (self._desk.fork(session, "", before) if before else self._desk.new(""))
+            self._bind(session)
+            self._snapshot()
+        return self._ask(session, content)
+
+    def _prompt(self, session: Session, turn_id: str) -> tuple[Message, str | None]:
+        """Return a turn's stored prompt, and the id of the message before it."""
+        store, session_id = self._desk.store, session.info.client_id
+        turn = store.messages(session_id, turn_id=turn_id, limit=1000).messages
+        prompt = next((message for message in turn if message.type == "user"), None)
+        if prompt is None:
+            raise SessionNotFound("This prompt is gone.", fix="Reload the page.")
+        page = store.messages(session_id, before=prompt.client_id, limit=1)
+        return prompt, page.messages[-1].client_id if page.messages else None
+
+    async def _on_fork(self, request: r.Fork) -> None:
+        self._bind(await self._desk.fork(self._current(), request.name, request.at))
+        self._snapshot()
+
+    async def _on_find(self, request: r.Find) -> dict[str, Any]:
+        session_id, limit = self._current().info.client_id, min(request.limit, 200)
+        found = await asyncio.to_thread(
+            self._desk.store.find, session_id, request.query, limit=limit
+        )
+        hits = [
+            r.Found(
+                id=each.message.client_id,
+                type=each.message.type,
+                timestamp=each.message.timestamp,
+                snippet=each.snippet,
+            )
+            for each in found
+        ]
+        return wire(r.FindResult(found=tuple(hits)))
+
+    async def _open_new(self, name: str) -> Session:
+        session = await self._desk.new(name)
+        self._bind(session)
+        return session
+
+    async def _on_sessions(self, request: r.ListSessions) -> dict[str, Any]:
+        found = self._desk.store.sessions(
+            request.query, limit=min(request.limit, 200), offset=request.offset
+        )
+        current = self._session.info.client_id if self._session else None
+        return wire(r.SessionsResult(sessions=tuple(found), current=current))
+
+    async def _on_open_session(self, request: r.OpenSession) -> None:
+        self._bind(await self._desk.open(request.session_id))
+        self._snapshot()
+
+    async def _on_new_session(self, request: r.NewSession) -> None:
+        await self._open_new(request.name)
+        self._snapshot()
+
+    async def _on_configure(self, request: r.Configure) -> dict[str, Any]:
+        session = self._current()
+        self._desk.configure(session, request.model, request.permission_mode)
+        status = self._desk.status(session)
+        self._channel.push([p.StatusChanged(status=status)])
+        return wire(status)
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        raise IpyClaudeError("The prompt is empty.", fix="Write what Claude should do.")
+    return text.strip()
+
+
+def _loaded_desk() -> Desk:
+    shell: Any = get_ipython()
+    magics = shell.magics_manager.registry.get("ClaudeMagics") if shell is not None else None
+    if magics is None:
+        raise SessionNotFound("ipyclaude is not loaded.", fix="Run %load_ext ipyclaude first.")
+    return magics.open()
