@@ -11,10 +11,11 @@ from typing import Any
 from joserfc import jwt
 
 from . import ALGORITHM, AUDIENCE
-from .keys import Keys, SigningKey, published, signer
+from .keys import LEEWAY, Keys, SigningKey, published, signer
 
-#: The longest life of a token, in seconds.
-MOST_LIFETIME = 600
+#: The longest that a token is valid from now on, in seconds. `exp` is at most 600 s from `iat`,
+#: which is set back so that it isn't in the future for a clock that is late.
+MOST_LIFETIME = 600 - LEEWAY
 _SERVER_SCOPE = "access:servers!server="
 
 
@@ -39,7 +40,7 @@ class Issuer:
         The hub's public URL: the `iss` of every token. Never change it: Convex knows a person by
         `iss` and `sub`.
     lifetime
-        Seconds for which a token is valid, at most 600.
+        Seconds for which a token is valid, at most 480.
     now
         The clock, in epoch seconds.
     """
@@ -73,7 +74,7 @@ class Issuer:
             "iss": self.url,
             "sub": user["name"],
             "aud": self.audience,
-            "iat": now,
+            "iat": now - LEEWAY,
             "exp": now + self.lifetime,
             "jti": jti,
             "name": user["name"],
