@@ -82,6 +82,7 @@ class Asking:
             cell_id=app.host.cell_id,
             changes=_changes(asked, schema),  # pyright: ignore[reportUnknownArgumentType]
             allow=asked.allow,
+            parent=app.host.parent,
         )
         self._answers.claim(question.turn_id, (app.host.cell_id, app.host.count))
         note = working_folder_note(session.info)

@@ -43,6 +43,8 @@ class ClaudeChat(View):
     def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
         chosen = desk or _loaded_desk()
         super().__init__(chosen, chosen.session(session), kind="chat")
+        #: The cell that shows this chat, under which the notebook's tools show too.
+        self._parent = chosen.host.parent
         chosen.keep(self)
 
     async def _on_prompt(self, request: r.Prompt) -> dict[str, str]:
@@ -51,7 +53,7 @@ class ClaudeChat(View):
 
     def _ask(self, session: Session, content: tuple[ContentBlock, ...]) -> dict[str, str]:
         session.check_free()
-        question = Question(content=content, ask=shown)
+        question = Question(content=content, ask=shown, parent=self._parent)
         self._desk.runtime.submit(session.ask(question))
         return {"turn_id": question.turn_id}
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from .engine import Engine, EngineOptions
+from .engine import Engine, EngineOptions, Tool
 from .engine.forking import fold_summary
 from .exceptions import IpyClaudeError, SessionNotFound, UsageMistake
 from .host import Host
 from .leases import alive, make_holder
 from .messages import SessionInfo, Value
+from .notebook import SERVER, UNASKED, Borrower, Notebook
 from .permissions import Permissions
 from .protocol import Status
 from .recovery import abandoned
@@ -39,10 +40,11 @@ class App:
         self.transcripts = make_transcripts(self.store)
         self.permissions = Permissions(
             self.store,
-            allow=self.settings.allow,
+            allow=(*UNASKED, *self.settings.allow),
             deny=self.settings.deny,
             by=self.settings.server_label,
         )
+        self.notebook = Notebook(self.runtime, self.host)
         self.current: Session | None = None
         self.views: list[View] = []
         self._holder = make_holder()
@@ -189,7 +191,11 @@ class App:
             ask=session.decide,
             transcripts=self.transcripts,
             todos=self.store.todos(session.info.client_id).todos,
+            tools={SERVER: self._lent(session)} if self.settings.lend_notebook else {},
         )
+
+    def _lent(self, session: Session) -> tuple[Tool, ...]:
+        return self.notebook.tools(Borrower(lambda: session.parent, session.say, session.stop))
 
     # -- what views need ---------------------------------------------------------------
 
@@ -239,6 +245,7 @@ class App:
             view.close()
         self.views.clear()
         self._unsubscribe()
+        self.host.unwatch()
         try:
             for session_id in list(self._sessions):
                 self.drop(session_id)

@@ -5,9 +5,11 @@ All that is asked of IPython and ipykernel beyond their public interface is here
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,10 @@ class Host:
     def __init__(self, shell: Any) -> None:
         self.shell = shell
         self._kernel: Any = getattr(shell, "kernel", None)
+
+        self._watching: list[tuple[str, Callable[..., None]]] = []
+        #: Cells that are being executed, one in the other; not the one that loaded us.
+        self._running = 0
 
     @property
     def is_kernel(self) -> bool:
@@ -68,6 +74,80 @@ class Host:
         notebook = self.notebook
         return Path(notebook).stem if notebook else (Path.cwd().name or "session")
 
+    # -- the main thread ---------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """True while a cell is being executed, be it asleep."""
+        return self._running > 0
+
+    def watch(self) -> None:
+        """Take note of when cells begin and end, until `unwatch`."""
+
+        # A comm's messages trigger these events too, on the threads of subshells.
+        def begin() -> None:
+            if threading.current_thread() is threading.main_thread():
+                self._running += 1
+
+        def end() -> None:
+            if threading.current_thread() is threading.main_thread():
+                self._running = max(0, self._running - 1)
+
+        self.on("pre_execute", begin)
+        self.on("post_execute", end)
+
+    def on(self, event: str, listener: Callable[..., None]) -> None:
+        """Call `listener` at one of IPython's events, until `unwatch`."""
+        self.shell.events.register(event, listener)
+        self._watching.append((event, listener))
+
+    def unwatch(self) -> None:
+        """Take note of nothing more."""
+        for event, listener in self._watching:
+            with contextlib.suppress(ValueError):  # somebody has reset the events
+                self.shell.events.unregister(event, listener)
+        self._watching.clear()
+
+    def call_soon(self, job: Callable[[], None]) -> None:
+        """Call `job` on the kernel's main thread when no cell holds it; from any thread."""
+        loop: Any = getattr(self._kernel, "io_loop", None)
+        if loop is not None:
+            loop.add_callback(job)
+
+    @property
+    def parent(self) -> object:
+        """The request of the running cell, for `under`; None where there is none."""
+        if self._kernel is None:
+            return None
+        parent: Any = self._kernel.get_parent("shell")
+        return (self._kernel._parent_ident["shell"], parent) if parent else None
+
+    @contextlib.contextmanager
+    def under(self, parent: Any) -> Generator[None, None, None]:
+        """Let what is shown go to the cell of this request (main thread).
+
+        Without it, what an idle kernel shows goes to the cell that ran last.
+        """
+        before: Any = self.parent
+        if parent is None or (before is not None and _id(parent) == _id(before)):
+            yield
+            return
+        kernel = self._kernel
+        kernel.set_parent(*parent)
+        kernel._publish_status("busy", "shell", parent=parent[1])
+        try:
+            yield
+        finally:
+            self.flush()
+            kernel._publish_status("idle", "shell", parent=parent[1])
+            kernel.set_parent(*(before or (b"", {})))
+
+    @staticmethod
+    def flush() -> None:
+        """Send what was written so far, while it still belongs to this cell."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+
     def make_pump(self) -> tuple[Callable[[], None], Callable[[], None]] | None:
         """Return what serves clicks while a cell runs, and what ends it; None if not needed.
 
@@ -81,6 +161,10 @@ class Host:
             return None
         pump = _ShellPump(self._kernel)
         return pump.poll, pump.finish
+
+
+def _id(parent: Any) -> object:
+    return parent[1].get("header", {}).get("msg_id")
 
 
 class _ShellPump:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Coroutine
@@ -89,7 +90,7 @@ class Runtime:
         return self._waiting > 0
 
     def call_main(self, job: Callable[[], T]) -> concurrent.futures.Future[T]:
-        """Run `job` on the main thread, which must be in `wait`."""
+        """Run `job` on the main thread, once it is in `wait` or in `serve_pending`."""
         done: concurrent.futures.Future[T] = concurrent.futures.Future()
 
         def serve() -> None:
@@ -106,6 +107,14 @@ class Runtime:
 
         self._jobs.put(serve)
         return done
+
+    def serve_pending(self) -> None:
+        """Do the jobs that wait for the main thread, on the main thread, while it is idle."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    job()
 
     def wait(
         self,

@@ -197,6 +197,16 @@ class Session:
             return Decision(allow=False, reason="No turn is running.")
         return await turn.decide(request)
 
+    @property
+    def parent(self) -> object:
+        """The notebook cell that asked for the running turn, as the host knows it."""
+        return self._running.question.parent if self._running is not None else None
+
+    def say(self, what: str, why: str = "") -> None:
+        """Tell the reader of the running turn something."""
+        if self._running is not None:
+            self._running.tell(what, why)
+
     # -- stop, close ------------------------------------------------------------------
 
     async def stop(self) -> None:

@@ -98,6 +98,9 @@ class IPyClaude(Configurable):
     append_system_prompt = Unicode(
         allow_none=True, help="Text added to Claude's system prompt."
     ).tag(config=True)
+    lend_notebook = Bool(
+        help="Offer Claude tools that run and read this notebook (IPYCLAUDE_LEND_NOTEBOOK)."
+    ).tag(config=True)
     add_dirs = List(Unicode(), help="Folders besides the working one that Claude may see.").tag(
         config=True
     )
@@ -190,6 +193,10 @@ class IPyClaude(Configurable):
     @default("append_system_prompt")
     def _default_append(self) -> None:
         return None
+
+    @default("lend_notebook")
+    def _default_lend(self) -> bool:
+        return _from_env("LEND_NOTEBOOK", True, _flag)
 
     @default("demo")
     def _default_demo(self) -> bool:

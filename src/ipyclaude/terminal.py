@@ -41,10 +41,11 @@ def approval_text(approval: Approval) -> str:
     """Return the question with the tool's real and whole input, as plain text (S12)."""
     title = approval.title or f"Claude wants to use {approval.tool_name}"
     rest = dict(approval.input)
-    command = rest.pop("command", None)
+    command = rest.pop("command", None) or rest.pop("code", None)
     lines = [title]
     if isinstance(command, str):
-        lines.append(f"{approval.tool_name}: {command}")
+        sign = "\n" if "\n" in command else " "
+        lines.append(f"{approval.tool_name}:{sign}{command}")
         lines += [json.dumps(rest, indent=1, ensure_ascii=False)] if rest else []
     else:
         whole = json.dumps(approval.input, indent=1, ensure_ascii=False)

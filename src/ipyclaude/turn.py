@@ -71,6 +71,8 @@ class Question:
     changes: dict[str, Any] = field(default_factory=dict[str, Any])
     allow: tuple[str, ...] = ()
     ask: Asker | None = None
+    #: The notebook cell that asks, as the host knows it: where the notebook's tools show.
+    parent: object = None
     turn_id: str = field(default_factory=new_id)
 
     @property
@@ -176,6 +178,10 @@ class Turn:
         self._broken = error
         self._permissions.cancel(self._session_id)
         await self._end_engine()
+
+    def tell(self, what: str, why: str = "") -> None:
+        """Tell the reader something of this turn."""
+        self._save_notice(Notice("notebook", what, why))
 
     # -- beginning, going on ------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from . import protocol as p
 from . import requests as r
 from .channel import Channel, wire
 from .exceptions import IpyClaudeError, SessionNotFound
+from .host import Host
 from .messages import Message, ResultBlock
 from .permissions import Permissions
 from .runtime import Runtime
@@ -41,6 +42,11 @@ class Desk(Protocol):
     @property
     def store(self) -> Store:
         """What the views read."""
+        ...
+
+    @property
+    def host(self) -> Host:
+        """The shell that loaded us."""
         ...
 
     @property

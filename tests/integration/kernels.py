@@ -95,6 +95,8 @@ class Kernel:
         self.client: BlockingKernelClient = self._manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=PATIENCE)
+        #: Where a page's messages go; the main shell if empty, which a running cell holds.
+        self.subshell = ""
         self._unread: list[Callable[[dict[str, Any]], None]] = []
         self._opened: list[tuple[str, dict[str, Any]]] = []
 
@@ -180,7 +182,16 @@ class Kernel:
         client: Any = self.client
         data = {"method": "custom", "content": content}
         message = client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
+        if self.subshell:
+            message["header"]["subshell_id"] = self.subshell
         client.shell_channel.send(message)
+
+    def open_subshell(self) -> None:
+        """Send what pages send to a subshell from now on, as JupyterLab does."""
+        client: Any = self.client
+        client.control_channel.send(client.session.msg("create_subshell_request"))
+        reply = client.get_control_msg(timeout=PATIENCE)
+        self.subshell = str(reply["content"]["subshell_id"])
 
     # -- its end -------------------------------------------------------------------------------
 

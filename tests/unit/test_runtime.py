@@ -29,6 +29,17 @@ def test_the_main_thread_serves_jobs_while_it_waits() -> None:
     runtime.close()
 
 
+def test_an_idle_main_thread_does_what_waits_for_it() -> None:
+    """A job that was put while nobody waited is done by `serve_pending`, once."""
+    runtime = Runtime()
+    done = runtime.call_main(lambda: threading.current_thread().name)
+    assert not done.done()
+    runtime.serve_pending()
+    runtime.serve_pending()
+    assert done.result(0) == threading.main_thread().name
+    runtime.close()
+
+
 def test_a_failing_job_fails_for_who_asked() -> None:
     """An error on the main thread reaches the coroutine, and the wait goes on."""
     runtime = Runtime()

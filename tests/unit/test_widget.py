@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from ipyclaude.channel import Channel, wire
 from ipyclaude.chat import ClaudeChat
 from ipyclaude.engine import EngineOptions
+from ipyclaude.host import Host
 from ipyclaude.messages import (
     Approval,
     Message,
@@ -50,6 +52,7 @@ class FakeDesk:
 
     def __post_init__(self) -> None:
         self.permissions = Permissions(self.store)
+        self.host = Host(InteractiveShell())
         self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
 
     def status(self, session: Session | None) -> Status:

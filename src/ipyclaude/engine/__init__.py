@@ -45,6 +45,28 @@ Ask = Callable[[ToolRequest], Awaitable[Decision]]
 
 
 @dataclass(frozen=True)
+class ToolOutput:
+    """What a `Tool` returns: content parts as MCP spells them, texts and images."""
+
+    content: tuple[dict[str, Any], ...]
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool that runs in this process; `schema` is the JSON schema of its arguments.
+
+    `run` is awaited on the event-loop thread, and cancelled if the turn is stopped.
+    """
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    run: Callable[[dict[str, Any]], Awaitable[ToolOutput]]
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
 class EngineOptions:
     """How an engine runs; what differs between turns may be changed by `configure`."""
 

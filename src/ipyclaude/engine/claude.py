@@ -10,7 +10,7 @@ import asyncio
 import collections
 import logging
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,10 +27,11 @@ from claude_agent_sdk import (
 
 from ..exceptions import EngineError
 from ..messages import ContentBlock, ResultBlock, Todo
-from . import Ask, EngineEvent, EngineOptions, ToolRequest, TurnEnded
+from . import Ask, EngineEvent, EngineOptions, Tool, ToolRequest, TurnEnded
 from .errors import cli_died, cli_not_found, from_result, malformed
 from .events import EventMapper, Raw
 from .spawning import apart
+from .tools import make_server
 
 # What goes wrong is raised as one of our errors; the SDK's log lines must not reach a cell.
 logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
@@ -63,16 +64,25 @@ class ClaudeEngine:
         The SDK `SessionStore` that mirrors Claude's memory, and resumes from it.
     todos
         The to-do list so far, so that an update of an old item finds it.
+    tools
+        Tools of this process, by the name of the MCP server that offers them.
     """
 
     def __init__(
-        self, options: EngineOptions, *, ask: Ask, transcripts: Any, todos: Sequence[Todo] = ()
+        self,
+        options: EngineOptions,
+        *,
+        ask: Ask,
+        transcripts: Any,
+        todos: Sequence[Todo] = (),
+        tools: Mapping[str, Sequence[Tool]] | None = None,
     ) -> None:
         self._wanted = options
         self._running: EngineOptions | None = None
         self._resume = options.resume
         self._ask = ask
         self._transcripts = transcripts
+        self._tools = dict(tools or {})
         self._mapper = EventMapper(tuple(todos))
         self._client: ClaudeSDKClient | None = None
         self._lines: AsyncIterator[Raw] | None = None
@@ -272,7 +282,7 @@ class ClaudeEngine:
             max_budget_usd=wanted.max_budget_usd,
             system_prompt=_system_prompt(wanted.append_system_prompt),
             add_dirs=list(wanted.add_dirs),
-            mcp_servers=wanted.mcp_servers,
+            mcp_servers={**self._servers(), **wanted.mcp_servers},
             setting_sources=[] if wanted.isolated else None,
             env=_env(wanted),
             cli_path=wanted.cli_path,
@@ -286,6 +296,10 @@ class ClaudeEngine:
             session_store_flush="eager",
             stderr=self._stderr.append,
         )
+
+    def _servers(self) -> dict[str, Any]:
+        # Made anew for each process: a server serves one connection.
+        return {name: make_server(name, tools) for name, tools in self._tools.items()}
 
     async def _decide(
         self, name: str, tool_input: dict[str, Any], context: ToolPermissionContext

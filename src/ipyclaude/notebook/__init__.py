@@ -1,0 +1,34 @@
+"""The notebook lent to Claude: tools that run and read it, offered by the MCP server `notebook`.
+
+Claude's code runs where the user's does: on the main thread, in the user's namespace, with its
+output in the cell that asked. What runs or changes something asks first (S12).
+"""
+
+from __future__ import annotations
+
+from ..engine import Tool
+from ..host import Host
+from ..runtime import Runtime
+from .borrowing import Borrower
+from .main_thread import MainThread
+from .python import RunPython
+
+SERVER = "notebook"
+#: Tools that only look, by the rules that let them run unasked.
+UNASKED: tuple[str, ...] = ()
+
+
+class Notebook:
+    """What one kernel lends."""
+
+    def __init__(self, runtime: Runtime, host: Host) -> None:
+        self._host = host
+        self._main = MainThread(runtime, host)
+
+    def tools(self, borrower: Borrower) -> tuple[Tool, ...]:
+        """Return the tools for one session."""
+        run_python = RunPython(self._host.shell, self._main, borrower)
+        return (run_python.tool,)
+
+
+__all__ = ["SERVER", "UNASKED", "Borrower", "Notebook"]
