@@ -36,7 +36,7 @@ def sources(root: Path) -> Iterator[Path]:
     """Yield the files that the bundle is made of, in a fixed order."""
     generated = {root / "js/src/protocol.ts"}
     for folder, subfolders, files in os.walk(root / "js"):
-        skipped = ("node_modules", "test", "dev", "convex", "dist", "coverage")
+        skipped = ("node_modules", "test", "dev", "convex", "deploy", "dist", "coverage")
         subfolders[:] = sorted(
             name for name in subfolders if name not in skipped and not name.startswith(".")
         )
@@ -171,6 +171,15 @@ def build_bundle(root: Path) -> bool:
     return True
 
 
+def functions(root: Path) -> dict[str, str]:
+    """Return where the Convex functions, and what deploys them, go in the wheel."""
+    manifest = {name: root / "js/deploy" / name for name in ("package.json", "package-lock.json")}
+    found = {f"convex/{path.relative_to(root / 'js/convex').as_posix()}": path
+             for path in (root / "js/convex").rglob("*.ts")
+             if "_generated" not in path.parts}  # fmt: skip
+    return {str(path): f"ipyclaude/convex/{name}" for name, path in {**manifest, **found}.items()}
+
+
 class BundleHook(BuildHookInterface[Any]):
     """Hatchling's hook: runs before each wheel, editable install and sdist."""
 
@@ -178,7 +187,10 @@ class BundleHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the bundle before hatchling looks for the files to pack."""
-        build_bundle(Path(self.root))
+        root = Path(self.root)
+        build_bundle(root)
+        if self.target_name == "wheel" and version == "standard":
+            build_data["force_include"].update(functions(root))
 
 
 def main(scripts: list[str]) -> None:

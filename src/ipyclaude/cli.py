@@ -1,4 +1,4 @@
-"""The command line: `ipyclaude demo | import | doctor | hub`."""
+"""The command line: `ipyclaude demo | import | deploy | doctor | hub`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,12 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
+def _deploy(_: argparse.Namespace) -> int:
+    from .deploy import main as run
+
+    return run()
+
+
 def _doctor(_: argparse.Namespace) -> int:
     from .doctor import main as run
 
@@ -66,6 +72,15 @@ def make_parser() -> argparse.ArgumentParser:
         "--all", action="store_true", help="all projects, not only the working folder's"
     )
     history.set_defaults(run=_import)
+
+    deploy = commands.add_parser(
+        "deploy",
+        help="put the functions to which sessions replicate into a Convex deployment",
+        description="Deploys to Convex cloud (CONVEX_DEPLOY_KEY), or to a server of your own"
+        " (CONVEX_SELF_HOSTED_URL, CONVEX_SELF_HOSTED_ADMIN_KEY). Where IPYCLAUDE_AUTH is set, a"
+        " JSON list of providers, it becomes who may sign in there.",
+    )
+    deploy.set_defaults(run=_deploy)
 
     doctor = commands.add_parser("doctor", help="check what a prompt needs, and say what to do")
     doctor.set_defaults(run=_doctor)

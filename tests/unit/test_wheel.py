@@ -46,7 +46,11 @@ def test_holds_nothing_else(wheel: zipfile.ZipFile) -> None:
     unwanted = [
         name
         for name in wheel.namelist()
-        if "tests/" in name or "node_modules" in name or name.endswith((".ts", ".sources", ".pyc"))
+        if "tests/" in name
+        or "node_modules" in name
+        or "_generated" in name
+        or name.endswith((".sources", ".pyc"))
+        or (name.endswith(".ts") and not name.startswith("ipyclaude/convex/"))
     ]
     assert unwanted == []
 
@@ -56,6 +60,25 @@ def test_holds_every_module(wheel: zipfile.ZipFile) -> None:
     here = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("*.py")}
     packed = {name for name in wheel.namelist() if name.endswith(".py")}
     assert packed == here
+
+
+def test_holds_the_functions(wheel: zipfile.ZipFile) -> None:
+    """The Convex functions are in the wheel, each as it is here, with what deploys them."""
+    here = {
+        **{
+            f"ipyclaude/convex/convex/{path.relative_to(ROOT / 'js/convex').as_posix()}": path
+            for path in (ROOT / "js/convex").rglob("*.ts")
+            if "_generated" not in path.parts
+        },
+        **{
+            f"ipyclaude/convex/{name}": ROOT / "js/deploy" / name
+            for name in ("package.json", "package-lock.json")
+        },
+    }
+    packed = {name for name in wheel.namelist() if name.startswith("ipyclaude/convex/")}
+    assert packed == set(here)
+    for name, path in here.items():
+        assert wheel.read(name) == path.read_bytes()
 
 
 def test_holds_the_licence(wheel: zipfile.ZipFile) -> None:

@@ -1,6 +1,6 @@
 /**
- * Return a sha256 in lower-case hex. The documentation of `_storage` shows hex, while backends
- * have given base64; both are read.
+ * Return a sha256 in lower-case hex. Convex gives base64 to functions that were bundled with
+ * npm's convex 1.9 or later, and hex, as its documentation shows, to older ones.
  */
 export function hexOf(sha256: string) {
   if (/^[0-9a-f]{64}$/i.test(sha256)) return sha256.toLowerCase();

@@ -1,0 +1,366 @@
+"""`ipyclaude deploy`: put the functions to which sessions replicate into a Convex deployment.
+
+The functions come with ipyclaude. Convex's own CLI, installed by npm into a cache folder as
+locked, bundles and pushes them. It learns of keys by its environment alone, and what it says is
+shown without them (S6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .exceptions import IpyClaudeError
+from .node import Node, find_node
+from .replica import API_VERSION
+
+DEPLOY_KEY = "CONVEX_DEPLOY_KEY"
+SELF_HOSTED_URL = "CONVEX_SELF_HOSTED_URL"
+SELF_HOSTED_KEY = "CONVEX_SELF_HOSTED_ADMIN_KEY"
+#: Who may sign in: a JSON list of providers, as Convex's auth.config.ts has them.
+AUTH = "IPYCLAUDE_AUTH"
+#: Bytes that Convex lets a variable have.
+AUTH_LIMIT = 8 * 1024
+#: Seconds that npm or the CLI may take.
+PATIENCE = 600
+MANIFEST = ("package.json", "package-lock.json")
+CLI = "node_modules/convex/bin/main.js"
+#: Where in its program the CLI broke off, which says nothing to a person.
+_TRACE = re.compile(r"^\s+at |^\S+\.c?js:\d+$|^\s+throw |^\s+\^|^Node\.js v")
+
+Say = Callable[[str], None]
+
+
+class DeployFailed(IpyClaudeError):
+    """The functions could not be deployed."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A deployment: its name for a person, and the variables by which the CLI finds it."""
+
+    name: str
+    variables: Mapping[str, str] = field(repr=False)
+
+    @property
+    def url(self) -> str | None:
+        """Where a self-hosted deployment is."""
+        return self.variables.get(SELF_HOSTED_URL)
+
+    def scrub(self, text: str) -> str:
+        """Return a text without the keys, whole or the secret half alone (S6)."""
+        for name in (DEPLOY_KEY, SELF_HOSTED_KEY):
+            key = self.variables.get(name, "")
+            for secret in (key, key.rpartition("|")[2]):
+                if secret:
+                    text = text.replace(secret, "***")
+        return text
+
+
+def find_target(env: Mapping[str, str]) -> Target:
+    """Read from an environment which deployment is meant.
+
+    Raises
+    ------
+    DeployFailed
+        None is, or two are.
+    """
+    key, url, admin = (
+        env.get(name, "").strip() for name in (DEPLOY_KEY, SELF_HOSTED_URL, SELF_HOSTED_KEY)
+    )
+    if key and (url or admin):
+        raise DeployFailed(
+            "Two deployments are named.",
+            why=f"{DEPLOY_KEY} is of Convex cloud, {SELF_HOSTED_URL} and {SELF_HOSTED_KEY} are of"
+            " a server of your own.",
+            fix="Unset the one that you don't mean.",
+        )
+    if key:
+        return Target(key.rpartition("|")[0] or "Convex cloud", {DEPLOY_KEY: key})
+    if url and admin:
+        return Target(url, {SELF_HOSTED_URL: url, SELF_HOSTED_KEY: admin})
+    missing = SELF_HOSTED_KEY if url else SELF_HOSTED_URL if admin else ""
+    raise DeployFailed(
+        "It is not said which deployment to deploy to.",
+        why=f"{missing} is not set." if missing else "No key of a deployment is set.",
+        fix=f"Set {DEPLOY_KEY} (Convex cloud), or both {SELF_HOSTED_URL} and {SELF_HOSTED_KEY}"
+        " (a server of your own), and try again.",
+    )
+
+
+def read_auth(env: Mapping[str, str]) -> str | None:
+    """Return the providers to set in the deployment, None where none are given.
+
+    Raises
+    ------
+    DeployFailed
+        They are not what Convex takes.
+    """
+    text = env.get(AUTH, "").strip()
+    if not text:
+        return None
+    try:
+        providers: Any = json.loads(text)
+    except ValueError as error:
+        raise _bad_auth(f"It is not JSON: {error}.") from error
+    if not isinstance(providers, list) or not all(isinstance(p, dict) for p in providers):  # pyright: ignore[reportUnknownVariableType]
+        raise _bad_auth("It is not a list of objects.")
+    if len(text.encode()) > AUTH_LIMIT:
+        raise _bad_auth(f"It is larger than {AUTH_LIMIT} bytes, which is Convex's limit.")
+    return text
+
+
+def _bad_auth(why: str) -> DeployFailed:
+    fix = 'Give a list such as [{"domain": "https://issuer", "applicationID": "ipyclaude"}].'
+    return DeployFailed(f"{AUTH} cannot be used.", why=why, fix=fix)
+
+
+# ---- the project -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the functions are, and the folder of the npm package that deploys them."""
+
+    functions: Path
+    manifest: Path
+
+
+def find_sources(package: Path = Path(__file__).parent) -> Sources:
+    """Return the functions of the package, else those of the checkout around it.
+
+    Raises
+    ------
+    DeployFailed
+        There are neither.
+    """
+    checkout = package.parents[1] / "js"
+    for functions, manifest in (
+        (package / "convex/convex", package / "convex"),
+        (checkout / "convex", checkout / "deploy"),
+    ):
+        if (functions / "schema.ts").is_file() and (manifest / MANIFEST[1]).is_file():
+            return Sources(functions, manifest)
+    raise DeployFailed(
+        "The functions are not here.",
+        why=f"They belong into {package / 'convex'}.",
+        fix="Reinstall ipyclaude.",
+    )
+
+
+@contextmanager
+def open_project(
+    sources: Sources, cache: Path, install: Callable[[Path], None]
+) -> Generator[Path, None, None]:
+    """Lend a Convex project: a copy of the functions beside the modules that they need.
+
+    The modules stay in `cache`, in a folder named after the lock; `install` fills a new one.
+    """
+    lock = hashlib.sha256((sources.manifest / MANIFEST[1]).read_bytes()).hexdigest()
+    modules = cache / f"convex-{lock[:16]}"
+    cache.mkdir(parents=True, exist_ok=True)
+    if not (modules / CLI).is_file():
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            made = Path(folder) / "made"
+            made.mkdir()
+            _copy_manifest(sources, made)
+            install(made)
+            # As a whole, so that an interrupted one is never used; one without the CLI is broken.
+            shutil.rmtree(modules, ignore_errors=True)
+            made.rename(modules)
+    with tempfile.TemporaryDirectory(dir=modules, prefix="deploy-") as folder:
+        _copy_manifest(sources, Path(folder))
+        ignored = shutil.ignore_patterns("_generated")
+        shutil.copytree(sources.functions, Path(folder) / "convex", ignore=ignored)
+        yield Path(folder)
+
+
+def _copy_manifest(sources: Sources, folder: Path) -> None:
+    for name in MANIFEST:
+        shutil.copyfile(sources.manifest / name, folder / name)
+
+
+# ---- the CLI -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cli:
+    """Convex's own CLI, in a project, with a deployment to work on."""
+
+    node: Node
+    project: Path
+    target: Target
+    env: Mapping[str, str] = field(repr=False)
+
+    def run(self, *words: str, stdin: str = "") -> str:
+        """Run it and return what it prints.
+
+        Raises
+        ------
+        DeployFailed
+            It failed; the error holds the end of what it said, without keys.
+        """
+        main = self.project.parent / CLI
+        done = _run([*self.node.node, str(main), *words], self.project, self._variables(), stdin)
+        if done.returncode:
+            said = self.target.scrub(f"{done.stdout}\n{done.stderr}")
+            raise DeployFailed(
+                f"Convex's CLI could not deploy to {self.target.name}.",
+                why=f"`convex {' '.join(words)}` said:\n{_tail(said)}",
+                fix="Check that the key is this deployment's and has not been revoked.",
+            )
+        return done.stdout
+
+    def _variables(self) -> dict[str, str]:
+        # A variable of another project must not lead it elsewhere; CI means: ask nothing.
+        others = {k: v for k, v in self.env.items() if not k.startswith("CONVEX_")}
+        return self.node.environment({**others, **self.target.variables, "CI": "1"})
+
+
+def install_modules(node: Node, env: Mapping[str, str]) -> Callable[[Path], None]:
+    """Return what installs the modules into a folder, as locked there."""
+
+    def install(folder: Path) -> None:
+        # Not `npm ci`: it refuses a lock that lacks another platform's optional package, which
+        # a partial mirror leaves out.
+        words = ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = _run([*node.npm, *words], folder, node.environment(env))
+        if done.returncode:
+            raise DeployFailed(
+                "Convex's CLI could not be installed.",
+                why=f"`npm install` said:\n{_tail(done.stdout + done.stderr)}",
+                fix="npm needs its registry, or a mirror of it: npm config set registry URL.",
+            )
+
+    return install
+
+
+def _run(
+    command: list[str], folder: Path, env: Mapping[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(  # noqa: S603 - Node, with the words above
+            command,
+            cwd=folder,
+            env=dict(env),
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeployFailed(
+            f"{Path(command[0]).name} took more than {PATIENCE} s.",
+            fix="Check the network, and try again.",
+        ) from error
+    except OSError as error:
+        raise DeployFailed(
+            f"{command[0]} could not be started.",
+            why=str(error),
+            fix="Run: pip install --force-reinstall 'ipyclaude[deploy]'",
+        ) from error
+
+
+def _tail(text: str, lines: int = 20) -> str:
+    said = [line for line in text.splitlines() if line.strip() and not _TRACE.search(line)]
+    return "\n".join(said[-lines:])
+
+
+# ---- the whole ---------------------------------------------------------------------------
+
+
+def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
+    """Deploy the functions to the deployment that an environment names.
+
+    Parameters
+    ----------
+    env
+        `CONVEX_DEPLOY_KEY`, or `CONVEX_SELF_HOSTED_URL` and `CONVEX_SELF_HOSTED_ADMIN_KEY`;
+        `IPYCLAUDE_AUTH` is set in the deployment where it is given.
+    cache
+        Takes Convex's CLI, once per version.
+    say
+        Told what is being done.
+
+    Raises
+    ------
+    DeployFailed
+        With what to do.
+    NodeMissing
+        There is no Node.
+    """
+    target, auth, sources, node = find_target(env), read_auth(env), find_sources(), find_node(env)
+    _check_reachable(target)
+    installing = install_modules(node, env)
+
+    def install(folder: Path) -> None:
+        say("Installing Convex's CLI …")
+        installing(folder)
+
+    with open_project(sources, cache, install) as project:
+        cli = Cli(node, project, target, env)
+        say(f"Deploying to {target.name} …")
+        set_auth(cli, auth, say)
+        # The types were checked when ipyclaude was built.
+        cli.run("deploy", "-y", "--typecheck", "disable")
+        spec = json.loads(cli.run("function-spec"))
+    public = [each for each in spec["functions"] if each["visibility"]["kind"] == "public"]
+    say(
+        f"Deployed {len(public)} functions (interface version {API_VERSION}) to {spec['url']}.\n"
+        f"On the notebook servers set CONVEX_URL={spec['url']}"
+    )
+
+
+def set_auth(cli: Cli, auth: str | None, say: Say) -> None:
+    """Set who may sign in; where nothing is given nor set yet, nobody may.
+
+    It comes before the functions, since Convex refuses an auth.config.ts that reads a variable
+    which is not set.
+    """
+    if auth is not None:
+        cli.run("env", "set", AUTH, stdin=auth)
+        count = len(json.loads(auth))
+        say(f"Set {AUTH}: {count} provider{'' if count == 1 else 's'}.")
+    elif AUTH not in cli.run("env", "list", "--names-only").split():
+        cli.run("env", "set", AUTH, stdin="[]")
+        say(f"Nobody can sign in yet: set {AUTH} to the list of providers, and deploy again.")
+
+
+def _check_reachable(target: Target) -> None:
+    if target.url is None:
+        return
+    import httpx
+
+    try:
+        httpx.get(f"{target.url.rstrip('/')}/version", timeout=20)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise DeployFailed(
+            f"{target.url} does not answer.",
+            why=str(error),
+            fix=f"Start the server, or correct {SELF_HOSTED_URL}.",
+        ) from error
+
+
+def main() -> int:
+    """Deploy as the process's environment says."""
+    from platformdirs import user_cache_path
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    deploy(os.environ, user_cache_path("ipyclaude", appauthor=False) / "deploy", say)
+    return 0

@@ -1,0 +1,123 @@
+"""`ipyclaude deploy`, from a wheel, with Convex's own CLI, onto a deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from convex_server import ADMIN_KEY, ROOT, ConvexServer
+from tokens import Issuer
+
+from ipyclaude.node import find_node
+
+SECRET = ADMIN_KEY.partition("|")[2]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel holds, and nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "package")
+    return folder / "package"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A person's home, which keeps the CLI from one deploy to the next."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def server() -> Iterator[ConvexServer]:
+    """A deployment that has nothing yet, not even a variable."""
+    with ConvexServer(Issuer()) as server:
+        server.cli("env", "remove", "IPYCLAUDE_AUTH")
+        yield server
+
+
+def run_deploy(
+    package: Path, home: Path, server: ConvexServer, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `ipyclaude deploy` where there is no Node but the wheel's, and no checkout."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CONVEX_", "IPYCLAUDE_"))}
+    env = {
+        **kept,
+        # A registry's mirror, its certificate and npm's own cache are the machine's.
+        "NPM_CONFIG_USERCONFIG": os.environ.get(
+            "NPM_CONFIG_USERCONFIG", str(Path.home() / ".npmrc")
+        ),
+        "NPM_CONFIG_CACHE": os.environ.get("NPM_CONFIG_CACHE", str(Path.home() / ".npm")),
+        "PATH": str(home),
+        "HOME": str(home),
+        "PYTHONPATH": str(package),
+        "CONVEX_SELF_HOSTED_URL": server.url,
+        "CONVEX_SELF_HOSTED_ADMIN_KEY": server.admin_key,
+        "CONVEX_DEPLOYMENT": "dev:another-project-9",
+        **more,
+    }
+    command = [sys.executable, "-m", "ipyclaude.cli", "deploy"]
+    done = subprocess.run(
+        command, cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+def test_deploys_from_a_wheel(package: Path, home: Path, server: ConvexServer) -> None:
+    """With no checkout and no Node, the functions and who may sign in reach the deployment."""
+    auth = json.dumps([server.issuer.provider()])
+    done = run_deploy(package, home, server, IPYCLAUDE_AUTH=auth)
+    assert done.returncode == 0, done.stderr
+    count = len([f for f in server.function_spec() if f["visibility"]["kind"] == "public"])
+    assert f"Deployed {count} functions (interface version 1) to {server.url}." in done.stdout
+    assert "Set IPYCLAUDE_AUTH: 1 provider." in done.stdout
+    me = server.call("mutation", "users:ensure", {"api": 1.0}, token=server.issuer.token("ada"))
+    assert me["tokenIdentifier"] == f"{server.issuer.url}|ada"
+
+
+def test_deploys_again(package: Path, home: Path, server: ConvexServer) -> None:
+    """Without providers nobody can sign in, which is said; later those that are set stay."""
+    first = run_deploy(package, home, server)
+    assert "Nobody can sign in yet" in first.stdout
+    assert server.cli("env", "get", "IPYCLAUDE_AUTH").strip() == "[]"
+    server.trust(server.issuer)
+    again = run_deploy(package, home, server)
+    assert again.returncode == 0, again.stderr
+    assert "IPYCLAUDE_AUTH" not in again.stdout
+    assert "Installing" not in again.stdout
+    assert server.cli("env", "get", "IPYCLAUDE_AUTH").strip() != "[]"
+
+
+def test_a_wrong_key_is_told(package: Path, home: Path, server: ConvexServer) -> None:
+    """A key that the server doesn't take is told in words, without the key (S6, S14)."""
+    wrong = "ipyclaude-test|fedcba9876543210"
+    done = run_deploy(package, home, server, CONVEX_SELF_HOSTED_ADMIN_KEY=wrong)
+    assert done.returncode == 1
+    assert "deploy key was invalid" in done.stderr
+    assert "Do:  Check that the key is this deployment's" in done.stderr
+    assert "fedcba9876543210" not in done.stdout + done.stderr
+    assert "    at " not in done.stderr
+
+
+def test_no_key_is_kept(package: Path, home: Path, server: ConvexServer) -> None:
+    """No file of the person's home has the key afterwards, and the CLI got it by no option (S6)."""
+    log, real = home / "words", find_node({"PATH": str(home)})
+    for name, words in (("node", real.node), ("npm", real.npm)):
+        start = " ".join(words)
+        (home / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {log}\nexec {start} "$@"\n')
+        (home / name).chmod(0o755)
+    done = run_deploy(package, home, server)
+    assert done.returncode == 0, done.stderr
+    assert "deploy -y" in log.read_text()
+    assert SECRET not in log.read_text()
+    key = ADMIN_KEY.encode()
+    assert [p for p in home.rglob("*") if p.is_file() and key in p.read_bytes()] == []
