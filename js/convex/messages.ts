@@ -32,6 +32,8 @@ export const append = authedMutation({
   },
   returns: v.object({
     seqs: v.array(v.object({ clientId: v.string(), seq: v.number() })),
+    /** The places of the transcripts' chunks, so that who wrote them need not read them. */
+    chunks: v.array(v.object({ chunkId: v.string(), seq: v.number() })),
     updatedAt: v.number(),
     session: values.sessionRow,
   }),
@@ -47,9 +49,11 @@ export const append = authedMutation({
     const seqs = await appendMessages(ctx, access, messages);
     if (todos !== undefined) await replaceTodos(ctx.db, access.sessionId, todos);
     if (approvals !== undefined) await upsertApprovals(ctx, access, approvals);
-    for (const transcript of transcripts) await appendTranscript(ctx, access, transcript);
+    const chunks = [];
+    for (const transcript of transcripts)
+      chunks.push(...(await appendTranscript(ctx, access, transcript)));
     const row = await shownSession(ctx, access);
-    return { seqs, updatedAt: row.updatedAt, session: row };
+    return { seqs, chunks, updatedAt: row.updatedAt, session: row };
   },
 });
 
