@@ -199,27 +199,32 @@ def test_deleted_elsewhere(store: SqliteStore, replication: Replication, info: S
 
 def test_leases_of_others(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
     """A lease on another server keeps this one out until it is over, and never ends ours (S4)."""
+    heard: list[Value] = []
     store.put(info)
-    send_all(replication)
+    store.subscribe(heard.extend)
     later = now_ms() + 60_000
+    theirs = {info.client_id: ("them", later), "not here": ("them", later)}
     held = info.model_copy(update={"holder": "them", "holder_expires_at": later})
-    replication.merge([held])
-    row = store.lease(info.client_id, "us", later)
-    assert row is not None
-    assert row.holder == "them"
+    replication.note_leases(theirs)
+    replication.note_leases(theirs)
     replication.merge([info])
-    for merged in (info, held):
-        row = store.lease(info.client_id, "us", later)
-        assert row is not None
-        assert row.holder == "us"
-        replication.merge([merged])
-        found = store.session(info.client_id)
-        assert found is not None
-        assert found.holder == "us"
+    assert heard == [held]
+    assert _holder(store.lease(info.client_id, "us", later)) == "them"
+    replication.note_leases({info.client_id: ("them", now_ms() - 1)})
+    assert store.session(info.client_id) == info
+    for leases in ({}, theirs):
+        assert _holder(store.lease(info.client_id, "us", later)) == "us"
+        replication.note_leases(leases)
+        assert _holder(store.session(info.client_id)) == "us"
     store.lease(info.client_id, "us", None)
     assert store.session(info.client_id) == held
     store.lease(info.client_id, "them", None)
     assert store.session(info.client_id) == info
+
+
+def _holder(info: SessionInfo | None) -> str | None:
+    assert info is not None
+    return info.holder
 
 
 def test_pieces_of_a_landed_answer(

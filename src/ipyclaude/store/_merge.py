@@ -8,9 +8,9 @@ holds in all, who has its lease) is taken all the same.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ..messages import Approval, Message, SessionInfo, StreamTail, TodoList, Value
+from ..messages import Approval, Message, SessionInfo, StreamTail, TodoList, Value, now_ms
 from . import _outbox
 from ._rows import SESSION_COLUMNS, write_session
 from ._values import dump, load, message_from, safe, session_from
@@ -20,8 +20,12 @@ from ._writes import Batch
 _OWN = ("local", "message_count", "cost_usd", "holder", "holder_expires_at")
 
 
-def merge(batch: Batch, values: Iterable[Value]) -> None:
-    """Fold values in; those of sessions that are not, or no longer, replicated are left out."""
+def merge(batch: Batch, values: Iterable[Value]) -> bool:
+    """Fold values in; those of sessions that are not, or no longer, replicated are left out.
+
+    Return whether a to-do list or an approval was left out, since ours is on its way.
+    """
+    put = list[bool]()
     rest = list[Value]()
     for value in values:
         if isinstance(value, SessionInfo):
@@ -34,11 +38,12 @@ def merge(batch: Batch, values: Iterable[Value]) -> None:
     batch.put(messages)
     for value in kept:
         if isinstance(value, TodoList):
-            _todos(batch, value)
+            put.append(_todos(batch, value))
         elif isinstance(value, Approval):
-            _approval(batch, value)
+            put.append(_approval(batch, value))
         elif isinstance(value, StreamTail):
             _tail(batch, value)
+    return not all(put)
 
 
 def place(db: sqlite3.Connection, seqs: Iterable[tuple[str, int]]) -> None:
@@ -55,10 +60,10 @@ def is_here(db: sqlite3.Connection, session_id: str) -> bool:
 
 def _session(batch: Batch, info: SessionInfo) -> None:
     row = batch.db.execute(
-        f"SELECT {SESSION_COLUMNS}, s.deleted_at FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
+        f"SELECT {SESSION_COLUMNS}, s.remote, s.deleted_at FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
         (safe(info.client_id),),
     ).fetchone()
-    old = session_from(row[:-1]) if row else None
+    old = session_from(row[:-2]) if row else None
     if (row and row[-1] is not None) or (old and old.local):
         return
     if info.deleted_at is not None:
@@ -66,25 +71,68 @@ def _session(batch: Batch, info: SessionInfo) -> None:
         if old and not _unsent(batch.db, info.client_id):
             batch.put([old.model_copy(update={"deleted_at": info.deleted_at})])
         return
-    if not (old and _outbox.waits(batch.db, "session", info.client_id)):
-        kept = {name: getattr(old, name) for name in _OWN} if old else {"local": False}
-        write_session(batch.db, info.model_copy(update=kept), batch.rev)
+    kept: dict[str, object] = (
+        {name: getattr(old, name) for name in _OWN} if old else {"local": False}
+    )
+    if old and _outbox.waits(batch.db, "session", info.client_id):
+        base = load(SessionInfo, row[-2]) if row[-2] else None
+        kept.update(_changed_here(old, base))
+    write_session(batch.db, info.model_copy(update=kept), batch.rev)
     batch.db.execute(
-        "UPDATE sessions SET remote_count = ?, remote_cost = ?, remote_holder = ?,"
-        " remote_expires_at = ? WHERE client_id = ?",
-        (
-            info.message_count, info.cost_usd, info.holder, info.holder_expires_at,
-            info.client_id,
-        ),
-    )  # fmt: skip
-    now = batch.db.execute(
-        f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
-        (info.client_id,),
+        "UPDATE sessions SET remote = ?, remote_count = ?, remote_cost = ? WHERE client_id = ?",
+        (dump(info), info.message_count, info.cost_usd, info.client_id),
+    )
+    _tell(batch, info.client_id, old)
+
+
+def _changed_here(mine: SessionInfo, base: SessionInfo | None) -> dict[str, object]:
+    """Return what is not as the server last said: all of it where it said nothing yet."""
+    return {
+        name: value
+        for name, value in dict(mine).items()
+        if base is None or value != getattr(base, name)
+    }
+
+
+def leases(batch: Batch, held: Mapping[str, tuple[str, float]]) -> None:
+    """Note who holds which session on the server; where it is not said, nobody does."""
+    now = now_ms()
+    rows = batch.db.execute(
+        "SELECT client_id, remote_holder, remote_expires_at FROM sessions"
+        " WHERE remote_holder IS NOT NULL"
+    ).fetchall()
+    known = {row[0]: (row[1], row[2]) for row in rows}
+    for session_id in {*known, *held}:
+        lease = held.get(session_id)
+        if lease is not None and lease[1] <= now:
+            lease = None
+        if lease == known.get(session_id):
+            continue
+        old = _stands(batch.db, session_id)
+        batch.db.execute(
+            "UPDATE sessions SET remote_holder = ?, remote_expires_at = ? WHERE client_id = ?"
+            " AND local = 0 AND deleted_at IS NULL",
+            (*(lease or (None, None)), safe(session_id)),
+        )
+        if old:
+            _tell(batch, session_id, old)
+
+
+def _stands(db: sqlite3.Connection, session_id: str) -> SessionInfo | None:
+    row = db.execute(
+        f"SELECT {SESSION_COLUMNS} FROM sessions s"  # noqa: S608 - fixed names
+        " WHERE s.client_id = ? AND s.deleted_at IS NULL",
+        (safe(session_id),),
     ).fetchone()
-    stands = session_from(now)
-    if stands != old:
+    return session_from(row) if row else None
+
+
+def _tell(batch: Batch, session_id: str, old: SessionInfo | None) -> None:
+    """Let listeners hear of a session's row if it is another one now."""
+    stands = _stands(batch.db, session_id)
+    if stands is not None and stands != old:
         rev = batch.note(stands)
-        batch.db.execute("UPDATE sessions SET rev = ? WHERE client_id = ?", (rev, info.client_id))
+        batch.db.execute("UPDATE sessions SET rev = ? WHERE client_id = ?", (rev, session_id))
 
 
 def _unsent(db: sqlite3.Connection, session_id: str) -> bool:
@@ -129,28 +177,34 @@ def _news(db: sqlite3.Connection, messages: Sequence[Message]) -> list[Message]:
     return news
 
 
-def _todos(batch: Batch, todos: TodoList) -> None:
+def _todos(batch: Batch, todos: TodoList) -> bool:
     row = batch.db.execute(
         "SELECT data FROM todos WHERE session_id = ?", (todos.session_id,)
     ).fetchone()
     known = load(TodoList, row[0]).todos if row else ()
-    if known == todos.todos or _outbox.waits(batch.db, "todos", todos.session_id):
-        return
+    if known == todos.todos:
+        return True
+    state = _outbox.state_of(batch.db, "todos", todos.session_id)
+    if state != "sent":
+        return state == "parked"
     batch.put([todos])
+    return True
 
 
-def _approval(batch: Batch, approval: Approval) -> None:
+def _approval(batch: Batch, approval: Approval) -> bool:
     row = batch.db.execute(
         "SELECT data FROM approvals WHERE client_id = ?", (approval.client_id,)
     ).fetchone()
     known = load(Approval, row[0]) if row else None
     if known == approval:
-        return
+        return True
     # A decision that was made elsewhere ends the question here, sent or not.
     decided = known and known.status == "pending" and approval.status != "pending"
-    if known and not decided and _outbox.waits(batch.db, "approval", approval.client_id):
-        return
+    state = _outbox.state_of(batch.db, "approval", approval.client_id)
+    if known and not decided and state != "sent":
+        return state == "parked"
     batch.put([approval])
+    return True
 
 
 def _tail(batch: Batch, tail: StreamTail) -> None:

@@ -190,10 +190,19 @@ def drop(db: sqlite3.Connection, session_id: str | None) -> int:
 
 def waits(db: sqlite3.Connection, kind: Kind, client_id: str) -> bool:
     """Say whether a thing has a change that was not sent."""
+    return state_of(db, kind, client_id) != "sent"
+
+
+def state_of(
+    db: sqlite3.Connection, kind: Kind, client_id: str
+) -> Literal["sent", "waiting", "parked"]:
+    """Say how it is with a thing's last change."""
     row = db.execute(
-        "SELECT 1 FROM outbox WHERE kind = ? AND client_id = ?", (kind, client_id)
+        "SELECT parked FROM outbox WHERE kind = ? AND client_id = ?", (kind, client_id)
     ).fetchone()
-    return row is not None
+    if row is None:
+        return "sent"
+    return "waiting" if row[0] is None else "parked"
 
 
 def marks(values: Collection[object]) -> str:

@@ -24,8 +24,8 @@ COUNT = (
 
 FORGET = (
     "UPDATE sessions SET message_count = 0, cost_usd = 0, holder = NULL, holder_expires_at = NULL,"
-    " remote_count = 0, remote_cost = 0, remote_holder = NULL, remote_expires_at = NULL"
-    " WHERE client_id = ?"
+    " remote = NULL, remote_count = 0, remote_cost = 0, remote_holder = NULL,"
+    " remote_expires_at = NULL WHERE client_id = ?"
 )
 
 INSERT_MESSAGE = """

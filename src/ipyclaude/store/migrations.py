@@ -188,7 +188,8 @@ CREATE TABLE spans (
     PRIMARY KEY (session_id, low)
 ) WITHOUT ROWID;
 
--- What the server says of a session that is not, or not wholly, here.
+-- What the server says of a session: its row, and what it counts, which may not all be here.
+ALTER TABLE sessions ADD COLUMN remote TEXT;
 ALTER TABLE sessions ADD COLUMN remote_count INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN remote_cost REAL NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN remote_holder TEXT;

@@ -35,6 +35,8 @@ class Parcel:
     value: Content | None
     #: What it takes in the file, in bytes.
     size: int
+    #: A session as the server last said it was, if it did.
+    base: SessionInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -112,13 +114,19 @@ class Replication:
         *,
         seqs: Mapping[str, int] | None = None,
         chunks: Mapping[str, int] | None = None,
+        session: SessionInfo | None = None,
     ) -> None:
-        """Take out what was sent, unless it changed meanwhile, and note the order it got (S3)."""
-        with self._store.database.writing() as db:
-            _merge.place(db, (seqs or {}).items())
+        """Take out what was sent, unless it changed meanwhile, and note what the server said.
+
+        That is the order that messages and chunks got (S3), and how the session now stands.
+        """
+        with self._store.batch(announce=False) as batch:
+            _merge.place(batch.db, (seqs or {}).items())
             for chunk_id, seq in (chunks or {}).items():
-                _chunks.numbered(db, chunk_id, seq)
-            _outbox.acknowledge(db, rows)
+                _chunks.numbered(batch.db, chunk_id, seq)
+            _outbox.acknowledge(batch.db, rows)
+            if session is not None:
+                _merge.merge(batch, [session])
 
     def postpone(self, rows: Sequence[OutboxRow], error: str, *, park: bool = False) -> None:
         """Note why rows could not be sent; `park` those that the server refuses for good."""
@@ -149,16 +157,20 @@ class Replication:
 
     def merge(
         self, values: Sequence[Value], *, span: tuple[str, Span] | None = None, tell: bool = True
-    ) -> None:
+    ) -> bool:
         """Fold in what came from the server; nothing that changed here meanwhile is overwritten.
 
         `span` says which stretch of a session's order is here with it. Without `tell` no
         listener hears of it, which is for old messages that nobody has on screen.
+
+        Return whether a to-do list or an approval was left out, since ours is on its way: ask
+        for it again once that has arrived.
         """
         with self._store.batch(announce=False, tell=tell) as batch:
-            _merge.merge(batch, values)
+            left_out = _merge.merge(batch, values)
             if span is not None and _merge.is_here(batch.db, span[0]):
                 _replica.add_span(batch.db, *span)
+            return left_out
 
     def merge_chunks(
         self,
@@ -174,6 +186,29 @@ class Replication:
         """Return up to which of the server's chunks a transcript is here; 0 for none."""
         with self._store.database.reading() as db:
             return _chunks.remote_seq(db, key)
+
+    def session(self, session_id: str) -> SessionInfo | None:
+        """Return a session that is here and replicated."""
+        with self._store.database.reading() as db:
+            if not _merge.is_here(db, session_id):
+                return None
+            return _session(db, session_id)
+
+    def note_leases(self, leases: Mapping[str, tuple[str, float]]) -> None:
+        """Note who holds which session on the server (holder, until epoch ms), and no others."""
+        with self._store.batch(announce=False) as batch:
+            _merge.leases(batch, leases)
+
+    def has_unsent(self, session_id: str, kind: Kind) -> bool:
+        """Say whether a session has something of a kind to send."""
+        with self._store.database.reading() as db:
+            return any(row.kind == kind for row in _outbox.of_session(db, session_id, (), 10_000))
+
+    def is_deleting(self, key: Key) -> bool:
+        """Say whether a transcript was deleted here, and the server does not know it yet."""
+        main = Key(key.project_key, key.session_id)
+        with self._store.database.reading() as db:
+            return any(_outbox.waits(db, "transcript", each.text) for each in (key, main))
 
     def spans(self, session_id: str) -> list[Span]:
         """Return which stretches of a session's order are here, lowest first."""
@@ -201,7 +236,7 @@ class Replication:
 
 def _parcel(db: Any, row: OutboxRow) -> Parcel:
     if row.kind == "session":
-        return _session_parcel(db, row)
+        return Parcel(row, _session(db, row.client_id), 0, _base(db, row.client_id))
     if row.kind == "transcript":
         value = _chunks.read(db, row.client_id) if row.op == "put" else Key.parse(row.client_id)
         return Parcel(row, value, len(value.data) if isinstance(value, Chunk) else 0)
@@ -215,12 +250,17 @@ def _parcel(db: Any, row: OutboxRow) -> Parcel:
     return Parcel(row, load(model, found[0]) if found else None, len(found[0]) if found else 0)
 
 
-def _session_parcel(db: Any, row: OutboxRow) -> Parcel:
+def _base(db: Any, session_id: str) -> SessionInfo | None:
+    found = db.execute("SELECT remote FROM sessions WHERE client_id = ?", (session_id,)).fetchone()
+    return load(SessionInfo, found[0]) if found and found[0] else None
+
+
+def _session(db: Any, session_id: str) -> SessionInfo | None:
     found = db.execute(
         f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.client_id = ?",  # noqa: S608 - fixed names
-        (row.client_id,),
+        (safe(session_id),),
     ).fetchone()
-    return Parcel(row, session_from(found) if found else None, len(found[0]) if found else 0)
+    return session_from(found) if found else None
 
 
 _TABLES: dict[str, tuple[str, Any]] = {
