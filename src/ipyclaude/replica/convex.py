@@ -27,6 +27,7 @@ from ._live import LiveQuery
 from ._sync import AuthRefused, ProtocolBroken, ServerFatal, SyncState
 from ._timing import Timing
 from ._tokens import Tokens, renewal_delay
+from ._within import within
 from ._words import checked, host_of, reason
 
 _log = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ class ConvexClient:
             self._woken.clear()
             wait = await self._connect_once()
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), wait)
+                await within(wait, self._woken.wait())
 
     async def _connect_once(self) -> float:
         """Stay connected as long as it lasts; return how long to wait then."""
@@ -247,7 +248,7 @@ class ConvexClient:
     async def _read(self, socket: ClientConnection) -> None:
         begun = False
         while True:
-            raw = await asyncio.wait_for(socket.recv(decode=False), self._timing.inactivity)
+            raw = await within(self._timing.inactivity, socket.recv(decode=False))
             self._stats.bytes_down += len(raw)
             try:
                 message = json.loads(raw)
