@@ -1,0 +1,356 @@
+"""The replica of one kernel: sends what is here, folds in what others wrote, says how it stands."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
+from ..messages import SessionInfo, Value, now_ms
+from ..store.replication import Kind, Replication, Waiting
+from ..store.sqlite import SqliteStore
+from . import Cloud, CloudState
+from ._within import within
+from .drain import Drain
+from .sessions import SessionList
+from .tail import SessionTail
+from .transcripts import ReplicatedTranscripts
+
+_log = logging.getLogger(__name__)
+
+#: How long a first answer of the server is waited for where somebody asks for a session that is
+#: not here, in seconds.
+PATIENCE = 10.0
+_AGAIN_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+
+Sync = Literal["synced", "waiting", "offline", "signed_out", "refused"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How it stands: what waits, what was refused, and the last error in words."""
+
+    sync: Sync
+    waiting: Waiting
+    detail: str
+    error: str = ""
+
+
+class Replica:
+    """Runs on the one loop thread, between `start` and `close`.
+
+    Parameters
+    ----------
+    cloud
+        The deployment; the replica starts and closes it.
+    store
+        The open store.
+    transcripts
+        The transcripts that read through; closed with the replica.
+    url
+        The deployment's address: a store file is replicated to one account only.
+    server
+        What other servers call this one.
+    holder
+        Names this kernel among those that share the store file.
+    dead
+        Says whether such a name is known to be a dead kernel's.
+    replicate_transcripts
+        False keeps Claude's own transcripts on this machine: others can read, not resume.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        store: SqliteStore,
+        transcripts: ReplicatedTranscripts,
+        *,
+        url: str,
+        server: str,
+        holder: str,
+        dead: Callable[[str], bool] = lambda _: False,
+        replicate_transcripts: bool = True,
+    ) -> None:
+        self._cloud, self._store, self._transcripts = cloud, store, transcripts
+        self._url = url
+        self._replication = Replication(store)
+        self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
+        self._drain = Drain(
+            cloud,
+            self._replication,
+            server=server,
+            holder=holder,
+            dead=dead,
+            without=self._without,
+            report=self._report,
+            on_turn=self._took_turn,
+        )
+        self._list = SessionList(cloud, self._replication, ahead=lambda: self._ahead)
+        self._listing: asyncio.Task[None] | None = None
+        #: Another kernel sends and keeps the list for this one.
+        self._kept_by_another = asyncio.Event()
+        self._tails: dict[str, tuple[SessionTail, asyncio.Task[None]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Callable[[], None]] = []
+        self._stops: list[Callable[[], None]] = []
+        self._me: str | None = None
+        #: By how much the server's clock is ahead of ours, in ms.
+        self._ahead = 0.0
+        self._error: IpyClaudeError | None = None
+        #: Why nothing is replicated until somebody acts.
+        self._refusal: IpyClaudeError | None = None
+        self._signed_in = asyncio.Event()
+        self._progress = asyncio.Event()
+
+    # -- life ----------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin; returns at once."""
+        loop = asyncio.get_running_loop()
+
+        def heard(values: Sequence[Value]) -> None:
+            # From any thread; after the loop has ended nobody needs to hear.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._heard, values)
+
+        self._stops = [self._store.subscribe(heard), self._cloud.on_state(self._became)]
+        await self._cloud.start()
+        self._became(self._cloud.state)
+        self._tasks = [asyncio.ensure_future(self._run())]
+
+    async def close(self) -> None:
+        """End everything; what waits stays in the outbox."""
+        for stop in self._stops:
+            stop()
+        tasks = [*self._tasks, *(task for _, task in self._tails.values())]
+        tasks += [self._listing] if self._listing is not None else []
+        self._tails.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._transcripts.close()
+        await self._cloud.close()
+        self._listeners.clear()
+
+    async def _run(self) -> None:
+        await self._sign_in()
+        await self._supervised("drain", self._drain.run)
+
+    def _took_turn(self, mine: bool) -> None:
+        """Keep the list while this kernel is the one that sends: once for all that share it."""
+        if mine and self._listing is None:
+            self._kept_by_another.clear()
+            self._listing = asyncio.ensure_future(self._supervised("list", self._list.run))
+        elif not mine:
+            self._kept_by_another.set()
+            if self._listing is not None:
+                self._listing.cancel()
+                self._listing = None
+
+    async def _sign_in(self) -> None:
+        """Learn who we are there, and that this file belongs to that account."""
+        while not self._signed_in.is_set():
+            try:
+                user = await self._cloud.mutation("users:ensure", {})
+                account = f"{self._url} {user['userId']}"
+                stands = await asyncio.to_thread(self._replication.claim, account)
+                if stands != account:
+                    raise _another_account(self._store, stands)
+            except (CloudError, StoreError) as error:
+                refused = isinstance(error, CloudRefused)
+                self._refusal = error if refused else None
+                self._report(error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                self._refusal = None
+                self._me = user["userId"]
+                self._ahead = user["now"] - now_ms()
+                self._signed_in.set()
+                self._tell()
+
+    async def _supervised(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a part of it until cancelled; one that fails by a fault of ours begins again."""
+        while True:
+            try:
+                await run()
+            except (CloudUnreachable, StoreError) as error:  # the connection was closed
+                self._report(error)
+            except Exception as error:  # noqa: BLE001 - it is shown, and the rest goes on
+                _log.exception("the replica's %s failed", name)
+                self._report(_fault(name, error))
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    # -- open sessions ------------------------------------------------------------------
+
+    def open(self, info: SessionInfo) -> SessionTail | None:
+        """Follow a session that was opened here; None if it stays on this machine."""
+        known = self._tails.get(info.client_id)
+        if known is not None:
+            return known[0]
+        if info.local:
+            return None
+        tail = SessionTail(self._cloud, self._replication, info.client_id, me=lambda: self._me)
+
+        async def run() -> None:
+            await self._signed_in.wait()
+            await self._supervised("tail", tail.run)
+
+        self._tails[info.client_id] = (tail, asyncio.ensure_future(run()))
+        if info.claude_session_id:
+            self._prefetch(info.claude_session_id)
+        return tail
+
+    def leave(self, session_id: str) -> None:
+        """Follow a session no more."""
+        known = self._tails.pop(session_id, None)
+        if known is not None:
+            known[1].cancel()
+
+    def _prefetch(self, claude_session_id: str) -> None:
+        """Fetch Claude's memory while the widget opens; whoever needs it asks again."""
+
+        async def fetch() -> None:
+            await self._signed_in.wait()
+            with contextlib.suppress(CloudError):
+                await self._transcripts.fetch(claude_session_id)
+
+        task = asyncio.ensure_future(fetch())
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    async def settled(self, timeout: float = PATIENCE) -> bool:
+        """Wait until the list of sessions is as on the server; False if it can't be had now."""
+        return await _in_time(timeout, self._list.settled, self._kept_by_another)
+
+    async def ready(self, session_id: str, timeout: float = PATIENCE) -> bool:
+        """Wait until an open session's newest messages are here; False if they can't be had."""
+        known = self._tails.get(session_id)
+        return known is None or await _in_time(timeout, known[0].ready)
+
+    async def whole(self, session_id: str, timeout: float = PATIENCE) -> bool:
+        """Wait until all messages of an open session are here; False if they can't be had."""
+        known = self._tails.get(session_id)
+        return known is None or await _in_time(timeout, known[0].whole)
+
+    async def older(self, session_id: str, before: str, count: int) -> None:
+        """See to it that the messages before a message are here, if they can be had."""
+        known = self._tails.get(session_id)
+        seq = await asyncio.to_thread(self._replication.seq_of, before)
+        if known is None or seq is None:
+            return
+        try:
+            await within(PATIENCE, known[0].older(seq, count))
+        except (CloudError, asyncio.TimeoutError) as error:
+            _log.info("Older messages are not to be had now: %s", error)
+
+    # -- how it stands ------------------------------------------------------------------
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` on the loop when it stands another way; return the unsubscriber."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def standing(self, session_id: str | None = None) -> Standing:
+        """Return how it stands, with a session or with all."""
+        waiting = self._replication.waiting(session_id, without=self._without)
+        state = self._cloud.state
+        error = str(self._error) if self._error is not None else ""
+        if self._refusal is not None:
+            return Standing("refused", waiting, str(self._refusal), error)
+        if state.kind in ("signed_out", "refused"):
+            return Standing(state.kind, waiting, state.detail, error)
+        if state.kind != "online":
+            return Standing("offline", waiting, state.detail, error)
+        if waiting.parked:
+            rows = self._replication.parked(1)
+            why = rows[0].parked or "" if rows else ""
+            return Standing("refused", waiting, why, error)
+        sync = "waiting" if waiting.rows or not self._signed_in.is_set() else "synced"
+        return Standing(sync, waiting, state.detail, error)
+
+    async def flush(self) -> None:
+        """Wait until all is sent that is not parked."""
+        while True:
+            self._progress.clear()
+            waiting = await asyncio.to_thread(self._replication.waiting, without=self._without)
+            if not waiting.rows:
+                return
+            self._drain.resume()
+            # Not for ever: another kernel may be the one that sends.
+            await _in_time(_LOOK_SECONDS, self._progress)
+
+    def retry(self, session_id: str | None = None) -> int:
+        """Try again what was refused; return how many rows."""
+        count = self._replication.retry(session_id)
+        self._drain.resume()
+        self._tell()
+        return count
+
+    def drop(self, session_id: str | None = None) -> int:
+        """Give up sending what was refused; return how many rows."""
+        count = self._replication.drop(session_id)
+        self._tell()
+        return count
+
+    def wrote(self) -> None:
+        """Look for something new to send."""
+        self._drain.wake()
+
+    def _heard(self, values: Sequence[Value]) -> None:
+        self._drain.heard(values)
+        for value in values:
+            if isinstance(value, SessionInfo) and value.deleted_at is not None:
+                self.leave(value.client_id)
+
+    def _became(self, state: CloudState) -> None:
+        if state.kind == "online":
+            self._drain.resume()
+        self._tell()
+
+    def _report(self, error: IpyClaudeError | None) -> None:
+        self._error = error
+        self._progress.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
+
+async def _in_time(seconds: float, *events: asyncio.Event) -> bool:
+    """Wait until one of these happens; say whether one did."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return any(event.is_set() for event in events)
+
+
+def _another_account(store: SqliteStore, stands: str) -> CloudRefused:
+    url, _, user = stands.partition(" ")
+    return CloudRefused(
+        "This store is replicated to another account.",
+        why=f"{store.path} belongs to user {user} of {url}.",
+        fix="Sign in as that user, or choose another folder: IPYCLAUDE_DATA_DIR.",
+        code="AnotherAccount",
+    )
+
+
+def _fault(name: str, error: Exception) -> CloudError:
+    return CloudError(
+        f"The replica's {name} failed in a way that was not foreseen.",
+        why=f"{type(error).__name__}: {error}",
+        fix="It begins again; if it goes on, please report it.",
+    )
