@@ -16,7 +16,7 @@ from ipyclaude.replica.values import ESCAPE, Int64, decode, encode, escape, unes
 
 # Lone surrogates and the escape itself are among these.
 texts = st.text(st.characters() | st.sampled_from(["\ud800", "\udfff", ESCAPE, "\0", "d", "f"]))
-keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20).filter(
+keys = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20).filter(
     lambda key: not key.startswith("$")
 )
 leaves = (
@@ -87,6 +87,7 @@ def test_special_values_are_spelled_as_convex_does(value: Any, wire: Any) -> Non
     [
         ({"a": {"$schema": 1}}, "At a:"),
         ({"ключ": 1}, "At the top:"),
+        ({"": 1}, "can't be a key"),
         ({"a\n": 1}, "can't be a key"),
         ({"a\x7f": 1}, "can't be a key"),
         ({"a" * 1025: 1}, "can't be a key"),

@@ -52,6 +52,8 @@ class ConvexClient:
         Where tokens come from; None calls as nobody.
     timing
         How long it waits for what.
+    api
+        The functions' version, added to every mutation's arguments; None adds none.
     max_message_bytes
         Longest message that is taken in.
 
@@ -67,10 +69,12 @@ class ConvexClient:
         token: TokenSource | None,
         *,
         timing: Timing | None = None,
+        api: int | None = API_VERSION,
         max_message_bytes: int = 128 << 20,
     ) -> None:
         self._url = checked(url)
         self._timing = timing or Timing()
+        self._api: Args = {} if api is None else {"api": api}
         self._max_message_bytes = max_message_bytes
         self._stats = Stats()
         self._tokens = Tokens(token)
@@ -110,7 +114,7 @@ class ConvexClient:
             raise signed_out(self._state.detail)
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         settle = _settler(done)
-        call, frame = self._sync.call(path, {**args, "api": API_VERSION}, settle)
+        call, frame = self._sync.call(path, {**args, **self._api}, settle)
         self._stats.calls += 1
         self._send(frame)
         try:

@@ -33,7 +33,7 @@ MAX_DEPTH = 64
 
 _TO_ESCAPE = re.compile(f"[\ud800-\udfff{ESCAPE}]")
 _ESCAPED = re.compile(f"{ESCAPE}(d[89a-f][0-9a-f]{{2}}|ffff)")
-_KEY = re.compile(r"(?!\$)[ -~]*\Z")
+_KEY = re.compile(r"(?!\$)[ -~]+\Z")
 _EXACT = 1 << 53
 
 
@@ -126,7 +126,7 @@ def _encode(value: object, at: tuple[str, ...]) -> Any:
 def _object(value: Mapping[object, object], at: tuple[str, ...]) -> dict[str, Any]:
     for key in value:
         if not isinstance(key, str) or len(key) > MAX_KEY_CHARS or not _KEY.match(key):
-            why = f"keys are printable ASCII, up to {MAX_KEY_CHARS} characters, not led by a $"
+            why = f"keys are 1 to {MAX_KEY_CHARS} printable ASCII characters, no $ first"
             raise _unfit(at, f"{str(key)[:40]!a} can't be a key ({why})")
     fields = cast("Mapping[str, object]", value)
     return {key: _encode(item, (*at, key)) for key, item in fields.items()}
