@@ -47,7 +47,7 @@ export class MockModel implements Model {
     const request = content as Request;
     this.sent.push(request);
     const answer = this.answers[request.type];
-    if (answer) queueMicrotask(() => this.reply(request, answer));
+    if (answer) queueMicrotask(() => void this.reply(request, answer));
   }
 
   receive(message: ToPage): void {
@@ -73,10 +73,10 @@ export class MockModel implements Model {
     return [...this.listeners.values()].reduce((sum, each) => sum + each.size, 0);
   }
 
-  private reply({ id }: Request, answer: (request: Request) => unknown): void {
+  private async reply({ id }: Request, answer: (request: Request) => unknown): Promise<void> {
     const request = this.sent.find((each) => each.id === id) as Request;
     try {
-      this.receive({ type: "reply", id, result: answer(request), error: null });
+      this.receive({ type: "reply", id, result: await answer(request), error: null });
     } catch (error) {
       const info = { what: (error as Error).message, why: "", fix: "" };
       this.receive({ type: "reply", id, result: null, error: info });

@@ -1,6 +1,6 @@
 /** What the bare host page shows: one busy exchange, recorded by hand. */
 
-import type { Find, Message, Older, Todo } from "../src/wire";
+import type { Asset, Find, Message, Older, Todo } from "../src/wire";
 import {
   approval,
   call,
@@ -108,6 +108,84 @@ function answered(): Message[] {
   ];
 }
 
+const PLAN = "## Plan\n\n1. Read `birds.csv`.\n2. Count by colony.\n3. Plot.\n";
+
+function tools(): Message[] {
+  const used = (name: string, input: Record<string, unknown>, content: unknown, wrong = false) => {
+    const id = `u-${name}-${Math.random()}`;
+    return [
+      message("assistant", [call(id, name, input)]),
+      message("tool", [returned(id, content, wrong)]),
+    ];
+  };
+  return [
+    message("user", [text("Use everything.")]),
+    ...used(
+      "Bash",
+      { command: "pytest -q" },
+      "Exit code 1\n\u001b[31m1 failed\u001b[0m in 0.2s",
+      true,
+    ),
+    ...used(
+      "Read",
+      { file_path: "a/b.py" },
+      "     1→import os\n     2→\n     3→print(os.getcwd())",
+    ),
+    ...used("Edit", EDIT, "The file analysis/summary.py has been updated."),
+    ...used("Write", { file_path: "new.py", content: "x = 1\ny = 2\n" }, "File created"),
+    ...used(
+      "Grep",
+      { pattern: "mean", output_mode: "content" },
+      "a.py:3:mean()\na.py:9:x.mean()\nb.py:1:mean",
+    ),
+    ...used("Glob", { pattern: "*.py" }, "/data/a.py\n/data/b.py"),
+    ...used(
+      "WebSearch",
+      { query: "palmer penguins" },
+      'Web search results for query: "x"\n\nLinks: [{"title":"Palmer Penguins","url":"https://example.org/p"}]\n\nThree species.',
+    ),
+    ...used("mcp__weather__now", { city: "Graz" }, '{"t": 21, "wind": {"kmh": 4}}'),
+    ...used("ExitPlanMode", { plan: PLAN }, "User has approved your plan."),
+    message("assistant", [
+      call("u-sub", "Task", { description: "Check the units", prompt: "Check *all*." }),
+    ]),
+    message("assistant", [call("u-in", "Grep", { pattern: "_mm" })], {
+      parent_tool_use_id: "u-sub",
+    }),
+    message("tool", [returned("u-in", "a.py")], { parent_tool_use_id: "u-sub" }),
+    message("tool", [returned("u-sub", [{ type: "text", text: "Units are **mm**." }])]),
+    message("system", [
+      {
+        type: "notice",
+        level: "info",
+        kind: "compaction",
+        what: "The conversation was compacted.",
+        why: "It no longer fitted the model's context window.",
+        fix: "Claude goes on from a summary; the whole stays in the session.",
+      },
+    ]),
+    message("assistant", [text(MATHS)]),
+    message("result", [result()]),
+  ];
+}
+
+const MATHS = `The mean is $\\bar{x} = \\frac{1}{n}\\sum_i x_i$, for $5 and $10 alike.[^why]
+
+$$
+\\int_0^\\infty e^{-x^2}\\,dx = \\frac{\\sqrt{\\pi}}{2}
+$$
+
+- [x] counted
+- [ ] plotted[^2]
+
+\`\`\`rust
+fn main() { println!("{}", 6 * 7); }
+\`\`\`
+
+[^why]: Prices are *no* formulas.
+[^2]: Not yet.
+`;
+
 /** A session of many turns, of which the last messages are there and the others can be fetched. */
 export function long(model: MockModel, count: number): void {
   const words = "Some **words** of an answer, `code` among them, on more than a line of the list. ";
@@ -143,6 +221,9 @@ export function play(model: MockModel, scene: string): void {
     const over = turn({ status: "done", result: result() });
     const todos = TODOS.map((each) => ({ ...each, status: "completed" as const }));
     model.snapshot({ messages: answered(), todos, more: true, turn: over });
+  } else if (scene === "tools") {
+    const todos = TODOS.map((each, at) => (at ? { ...each, parent_tool_use_id: "u-sub" } : each));
+    model.snapshot({ messages: tools(), todos, turn: turn({ status: "done", result: result() }) });
   } else if (scene === "running") {
     model.snapshot({
       messages: exchange(),
@@ -217,6 +298,8 @@ export function obey(model: MockModel): void {
   ];
   model.answers = {
     ...model.answers,
+    // The host page lies beside the assets.
+    asset: async (request) => ({ text: await (await fetch((request as Asset).name)).text() }),
     stop: () => null,
     sessions: () => ({ sessions: rows, current: "s-1" }),
     rules: () => ({ rules }),

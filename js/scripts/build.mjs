@@ -1,8 +1,10 @@
-// Bundles the page into the Python package: one ES module and one style sheet.
+// Bundles the page into the Python package: an ES module, a style sheet, and what they load
+// on demand.
 //   --watch      again at each change
 //   --host DIR   the bare host page (dev/) into DIR instead, for a look without Jupyter
 
 import { copyFileSync, mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 
@@ -19,11 +21,32 @@ const common = {
   logLevel: "warning",
 };
 
-/** Build one file each, since two outputs share the name `widget`. */
+/** KaTeX's fonts go into its style sheet, in the one format that every browser reads. */
+const fonts = {
+  name: "fonts",
+  setup({ onLoad }) {
+    onLoad({ filter: /katex\.css$/ }, async ({ path }) => {
+      const css = await readFile(path, "utf8");
+      const contents = css.replaceAll(/,\s*url\([^)]*\) format\(["'](?:woff|truetype)["']\)/g, "");
+      return { contents, loader: "css" };
+    });
+  },
+};
+
+/** Build one file each, since outputs share names; all but the first two are loaded on demand. */
 function outputs(outdir, script) {
+  const lazy = ["katex", "languages"].map((name) => here(`../src/lazy/${name}.ts`));
   return [
     { ...common, outdir, entryPoints: [script] },
     { ...common, outdir, entryPoints: { widget: here("../src/styles/index.css") } },
+    { ...common, outdir, entryPoints: lazy },
+    {
+      ...common,
+      outdir,
+      entryPoints: { katex: here("../node_modules/katex/dist/katex.css") },
+      loader: { ".woff2": "dataurl" },
+      plugins: [fonts],
+    },
   ];
 }
 

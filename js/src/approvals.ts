@@ -1,6 +1,6 @@
 /** Permission prompts: the real input, and four answers (S12). */
 
-import { inputElement, toolIcon, toolLabel } from "./blocks/input";
+import { inputElement, toolIcon, toolLabel } from "./blocks/tools";
 import { button, h } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";

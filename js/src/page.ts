@@ -5,6 +5,7 @@
  * messages came.
  */
 
+import { type AssetName, provide } from "./assets";
 import { Channel } from "./channel";
 import { EMPTY, fromSnapshot, prepend, putApproval, reduce, type State, trim } from "./state";
 import type { Model, Results, Unsent } from "./wire";
@@ -26,6 +27,7 @@ export class Page {
   alive = true;
   private readonly followers = new Set<Follower>();
   private readonly channel: Channel;
+  private readonly unprovide: () => void;
   private frame = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -38,6 +40,7 @@ export class Page {
         this.schedule();
       },
     });
+    this.unprovide = provide(async (name) => (await this.asset(name)).text);
   }
 
   get kind(): "turn" | "chat" {
@@ -62,6 +65,10 @@ export class Page {
     return result;
   }
 
+  private asset(name: AssetName): Promise<Results["asset"]> {
+    return this.ask({ type: "asset", name } as const);
+  }
+
   /** Load the messages before the first one shown. */
   async older(limit = 50): Promise<void> {
     const first = this.state.entries.find((each) => each.message)?.id;
@@ -73,6 +80,7 @@ export class Page {
   }
 
   close(): void {
+    this.unprovide();
     this.channel.close();
     this.followers.clear();
     this.cancel();

@@ -34,6 +34,7 @@ export class RowView {
     const first = this.row === null || this.row.entry !== row.entry;
     this.row = row;
     this.tools.approvals(state.approvals);
+    this.tools.todos(state.todos);
     const over = !running(state) || state.turn?.turn_id !== row.entry.turnId;
     if (state.turn && over) this.tools.settle();
     if (first) this.dress(row);

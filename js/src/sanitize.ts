@@ -68,7 +68,8 @@ export function sanitize(html: string): DocumentFragment {
   return fragment;
 }
 
-function outward(link: HTMLAnchorElement): void {
+/** Let a link open outside, if it is one that may be followed; else it is no link. */
+export function outward(link: HTMLAnchorElement): void {
   const address = link.getAttribute("href") ?? "";
   if (!SAFE_LINK.test(address)) {
     link.removeAttribute("href");

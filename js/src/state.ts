@@ -15,6 +15,7 @@ import type {
   Snapshot,
   Status,
   Todo,
+  ToolUseBlock,
   TurnState,
   WireEvent,
 } from "./wire";
@@ -240,4 +241,11 @@ export function answerOf(state: State, turnId: string): string {
 /** The text of a message, without what is not text. */
 export function textOf(message: Message): string {
   return message.content.flatMap((each) => (each.type === "text" ? [each.text] : [])).join("\n\n");
+}
+
+/** The tool call of this id, if it is on the page. */
+export function callIn(state: State, id: string): ToolUseBlock | undefined {
+  const entry = state.entries.findLast((each) => each.calls.includes(id));
+  const blocks = entry?.message?.content ?? [];
+  return blocks.find((each): each is ToolUseBlock => each.type === "tool_use" && each.id === id);
 }

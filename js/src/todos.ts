@@ -1,81 +1,112 @@
-/** Claude's to-do list, its states moving, with a count of what is done. */
+/** Claude's to-do list: its states moving, by agent, with a count of what is done. */
 
-import { h, setText } from "./dom";
+import { button, h, setText } from "./dom";
 import { icon } from "./icons";
-import type { State } from "./state";
+import { recall, remember } from "./memory";
+import { callIn, type State } from "./state";
+import { TodoRows, todoText } from "./todolist";
 import type { Todo } from "./wire";
 
-const SIGNS = { pending: "○", in_progress: "◐", completed: "✓" } as const;
-const WORDS = { pending: "to do", in_progress: "in progress", completed: "done" } as const;
+/** More done ones than this are folded away, the latest excepted. */
+const DONE_SHOWN = 5;
+const FOLDED = "todos-folded";
 
-interface Row {
+interface Group {
   el: HTMLElement;
-  sign: HTMLElement;
-  text: HTMLElement;
-  word: HTMLElement;
+  name: HTMLElement;
+  more: HTMLButtonElement;
+  list: TodoRows;
+  whole: boolean;
 }
 
 export class Todos {
   readonly el: HTMLDetailsElement;
-  private readonly count = h("span", { class: "ipc-muted" });
+  private readonly count = h("span", { class: "ipc-muted ipc-todo-count" });
+  private readonly now = h("span", { class: "ipc-todo-now" });
   private readonly bar = h("progress", { "aria-label": "To-dos done", max: "1", value: "0" });
-  private readonly list = h("ul", { class: "ipc-todos" });
-  private readonly rows = new Map<string, Row>();
+  private readonly body = h("div", { class: "ipc-todo-groups" });
+  private readonly groups = new Map<string | null, Group>();
   private drawn: readonly Todo[] | null = null;
 
-  constructor() {
+  /** `alone` says that the view is nothing else: then an empty list says so. */
+  constructor(private readonly alone = false) {
     this.el = h(
       "details",
-      { class: "ipc-fold ipc-todo-panel", "data-ipc": "todos", open: true, hidden: true },
-      h("summary", {}, icon("chevron"), icon("list"), "To-dos", this.count, this.bar),
-      this.list,
+      { class: "ipc-fold ipc-todo-panel", "data-ipc": "todos", hidden: !alone },
+      h(
+        "summary",
+        {},
+        icon("chevron"),
+        icon("list"),
+        h("span", {}, "To-dos"),
+        this.count,
+        this.now,
+        this.bar,
+      ),
+      this.body,
     );
+    this.el.open = alone || recall(FOLDED) === "";
+    if (!alone) this.el.addEventListener("toggle", () => this.keep());
   }
 
-  draw({ todos }: State): void {
+  draw(state: State): void {
+    const { todos } = state;
     if (todos === this.drawn) return;
     this.drawn = todos;
-    this.el.hidden = !todos.length;
+    this.el.hidden = !todos.length && !this.alone;
     const done = todos.filter((each) => each.status === "completed").length;
-    setText(this.count, `${done} of ${todos.length}`);
+    setText(this.count, todos.length ? `${done} of ${todos.length}` : "none yet");
+    const active = todos.find((each) => each.status === "in_progress");
+    setText(this.now, active ? todoText(active) : "");
     this.bar.max = Math.max(1, todos.length);
     this.bar.value = done;
     this.el.dataset.state = done === todos.length ? "done" : "open";
-    const keys = new Set(todos.map((each) => each.key));
-    for (const [key, row] of this.rows) {
-      if (keys.has(key)) continue;
-      row.el.remove();
-      this.rows.delete(key);
+    this.drawGroups(state);
+  }
+
+  private keep(): void {
+    remember(FOLDED, this.el.open ? "" : "yes");
+  }
+
+  private drawGroups(state: State): void {
+    const byAgent = new Map<string | null, Todo[]>();
+    for (const todo of state.todos) {
+      const own = byAgent.get(todo.parent_tool_use_id) ?? [];
+      byAgent.set(todo.parent_tool_use_id, [...own, todo]);
     }
-    todos.forEach((todo, at) => {
-      const row = this.row(todo);
-      if (this.list.children[at] !== row.el) {
-        this.list.insertBefore(row.el, this.list.children[at] ?? null);
-      }
-    });
+    for (const [agent, group] of this.groups) {
+      if (byAgent.has(agent)) continue;
+      group.el.remove();
+      this.groups.delete(agent);
+    }
+    for (const [agent, todos] of byAgent) {
+      const group = this.groups.get(agent) ?? this.makeGroup(agent);
+      const what = agent === null ? "" : callIn(state, agent)?.input?.description;
+      setText(group.name, `Subagent${typeof what === "string" ? `: ${what}` : ""}`);
+      this.drawGroup(group, todos);
+    }
   }
 
-  private row(todo: Todo): Row {
-    const row = this.rows.get(todo.key) ?? makeRow();
-    this.rows.set(todo.key, row);
-    row.el.dataset.state = todo.status;
-    row.el.classList.toggle("ipc-nested", todo.parent_tool_use_id !== null);
-    setText(row.sign, SIGNS[todo.status] ?? "○");
-    setText(row.word, `, ${WORDS[todo.status] ?? todo.status}`);
-    const active = todo.status === "in_progress" && todo.active_form;
-    setText(row.text, active || todo.content);
-    return row;
+  private drawGroup(group: Group, todos: readonly Todo[]): void {
+    const done = todos.filter((each) => each.status === "completed");
+    const old = new Set(group.whole ? [] : done.slice(0, -DONE_SHOWN));
+    group.more.hidden = !old.size;
+    setText(group.more, `Show ${old.size} more that are done`);
+    group.more.onclick = () => {
+      group.whole = true;
+      this.drawGroup(group, todos);
+    };
+    group.list.draw(todos.filter((each) => !old.has(each)));
   }
-}
 
-function makeRow(): Row {
-  const sign = h("span", { class: "ipc-sign", "aria-hidden": "true" });
-  const text = h("span", { class: "ipc-todo-text" });
-  const word = h("span", { class: "ipc-offscreen" });
-  return {
-    el: h("li", { class: "ipc-todo", "data-ipc": "todo" }, sign, text, word),
-    sign,
-    text,
-    word,
-  };
+  private makeGroup(agent: string | null): Group {
+    const list = new TodoRows();
+    const name = h("div", { class: "ipc-label", hidden: agent === null });
+    const more = button("todos-more", "Show more done", () => undefined);
+    const el = h("div", { class: "ipc-todo-group", "data-ipc": "todo-group" }, name, more, list.el);
+    const group = { el, name, more, list, whole: false };
+    this.groups.set(agent, group);
+    this.body.append(el);
+    return group;
+  }
 }

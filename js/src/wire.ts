@@ -18,6 +18,7 @@ export type Request =
   | p.Fork
   | p.Resend
   | p.Find
+  | p.Asset
   | p.ListSessions
   | p.OpenSession
   | p.NewSession
@@ -35,6 +36,7 @@ export interface Results {
   fork: null;
   resend: { turn_id: string };
   find: p.FindResult;
+  asset: p.AssetResult;
   sessions: p.SessionsResult;
   open_session: null;
   new_session: null;

@@ -15,6 +15,8 @@ const SAMPLES: Record<string, string> = {
   html: "<details>\n<summary>More</summary>\n\nInside **bold**\n\n</details>\n\nOutside",
   references:
     "See [the docs][d] and [others].\n\nMore.\n\n[d]: https://example.org/d\n[others]: https://example.org/o",
+  notes: "One[^a] and two[^b] and one[^a].\n\n[^b]: Second *note*\n[^a]: First\n\nThen[^c].\n",
+  math: "A $x^2$ for $5 and $10.\n\n$$\na\n= b\n$$\n\n\\(c\\) and \\[d\\]",
   tasks: "- [ ] open\n- [x] done\n",
   indented: "para\n\n    code line\n\n    more code\n\nend",
   long: `${"word ".repeat(9000)}\n\nend`,
@@ -155,4 +157,45 @@ describe("the cost of a character does not grow with the length", () => {
       expect(large).toBeLessThanOrEqual(Math.max(1, small) * 2);
     });
   }
+});
+
+describe("footnotes", () => {
+  test("stand at the end, in the order in which they are named, with a way there and back", () => {
+    const el = markdown(SAMPLES.notes as string);
+    expect([...el.querySelectorAll("sup")].map((each) => each.textContent)).toEqual([
+      "1",
+      "2",
+      "1",
+    ]);
+    const notes = [...el.querySelectorAll(".ipc-notes li")];
+    expect(notes.map((each) => each.textContent)).toEqual(["First↩", "Second note↩"]);
+    document.body.append(el);
+    el.querySelectorAll<HTMLElement>("sup button")[1]?.click();
+    expect(document.activeElement).toBe(notes[1]);
+    notes[1]?.querySelector("button")?.click();
+    expect(document.activeElement).toBe(el.querySelectorAll("sup button")[1]);
+    el.remove();
+  });
+
+  test("that are nowhere defined stay as they were written", () => {
+    expect(markdown(SAMPLES.notes as string).textContent).toContain("Then[^c].");
+  });
+});
+
+describe("formulas", () => {
+  test("are told from prices, and stand as their source until they can be drawn", () => {
+    const found = [...markdown(SAMPLES.math as string).querySelectorAll(".ipc-math")];
+    expect(found.map((each) => each.textContent)).toEqual(["x^2", "a\n= b", "c", "d"]);
+    expect(found.map((each) => each.classList.contains("ipc-math-display"))).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  test("hold nothing but text", () => {
+    const el = markdown("$<img src=x onerror=1>$ and $$</code><script>1</script>$$");
+    expect(el.querySelector("img, script, [onerror]")).toBeNull();
+  });
 });

@@ -83,6 +83,19 @@ class Resend(_Request):
     fork: bool = False
 
 
+class Asset(_Request):
+    """Fetch a part of the page that is loaded on demand. Result: `AssetResult`."""
+
+    type: Literal["asset"] = "asset"
+    name: Literal["katex.js", "katex.css", "languages.js"]
+
+
+class AssetResult(Wire):
+    """A module or a style sheet, as it is in the wheel."""
+
+    text: str
+
+
 class Find(_Request):
     """Find messages of the session; an empty query lists its prompts. Result: `FindResult`."""
 
@@ -172,6 +185,7 @@ Request = Annotated[
     | Fork
     | Resend
     | Find
+    | Asset
     | ListSessions
     | OpenSession
     | NewSession

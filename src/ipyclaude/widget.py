@@ -216,6 +216,10 @@ class View(anywidget.AnyWidget):
         )
         return wire(r.OlderResult(messages=page.messages, more=page.more))
 
+    async def _on_asset(self, request: r.Asset) -> dict[str, Any]:
+        text = await asyncio.to_thread((_STATIC / request.name).read_text, encoding="utf-8")
+        return wire(r.AssetResult(text=text))
+
     def close(self) -> None:
         """Close the comm and stop listening."""
         if not hasattr(self, "_channel"):

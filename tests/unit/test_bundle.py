@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -69,3 +70,9 @@ def test_a_failing_npm_is_told(hook: ModuleType, tree: Path) -> None:
     (tree / "js/package.json").write_text("not json")
     with pytest.raises(hook.BundleError, match=r"(?s)npm run build.*JSON"):
         hook.npm(tree / "js", "run", "build")
+
+
+def test_what_is_loaded_first_is_small(hook: ModuleType) -> None:
+    """The bundle and its styles are at most 400 KB gzipped; what is heavier comes on demand."""
+    first = [(ROOT / hook.STATIC / name).read_bytes() for name in ("widget.js", "widget.css")]
+    assert sum(len(gzip.compress(data)) for data in first) <= 400_000

@@ -6,11 +6,13 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+import ipyclaude
 from ipyclaude.channel import Channel, wire
 from ipyclaude.chat import ClaudeChat
 from ipyclaude.engine import EngineOptions
@@ -372,3 +374,12 @@ def test_messages_are_found_by_their_words_and_prompts_without(desk: FakeDesk) -
     assert [each["id"] for each in found] == [second, first]
     found = page.ask(type="find", query="2")["result"]["found"]
     assert [each["snippet"] for each in found] == ["Question «2»"]
+
+
+def test_a_part_of_the_page_comes_from_the_wheel_on_demand(desk: FakeDesk) -> None:
+    """An asset is sent as it lies beside the bundle; no other file is."""
+    page = chat(desk)
+    text = page.ask(type="asset", name="katex.js")["result"]["text"]
+    assert text == (Path(ipyclaude.__file__).parent / "static/katex.js").read_text("utf-8")
+    refused = page.ask(type="asset", name="../widget.py")["error"]["what"]
+    assert refused == "The kernel does not understand this request."

@@ -2,9 +2,9 @@
 
 import { h, setText } from "../dom";
 import { icon } from "../icons";
-import type { Approval, ServerToolResultBlock, ToolResultBlock } from "../wire";
-import { inputElement, summary, toolIcon, toolLabel } from "./input";
-import { outputElement } from "./output";
+import { TodoRows } from "../todolist";
+import type { Approval, ServerToolResultBlock, Todo, ToolResultBlock } from "../wire";
+import { inputElement, outcome, summary, toolIcon, toolLabel, toolOutput } from "./tools";
 
 type Result = ToolResultBlock | ServerToolResultBlock;
 type Input = Record<string, unknown>;
@@ -18,8 +18,10 @@ export class ToolCard {
   /** Where a subagent's messages go. */
   readonly children = h("div", { class: "ipc-children" });
   private readonly summaryText = h("code", { class: "ipc-tool-summary" });
+  private readonly outcome = h("span", { class: "ipc-muted ipc-outcome" });
   private readonly decision = h("span", { class: "ipc-chip", hidden: true });
   private readonly mark = h("span", { class: "ipc-mark" });
+  private readonly todos = new TodoRows();
   private readonly body = h("div", { class: "ipc-tool-body" });
   private result: Result | null = null;
   private drawn = false;
@@ -38,10 +40,12 @@ export class ToolCard {
         icon(toolIcon(name)),
         h("span", { class: "ipc-tool-name" }, toolLabel(name)),
         this.summaryText,
+        this.outcome,
         this.decision,
         this.mark,
       ),
       this.body,
+      this.todos.el,
       this.children,
     );
     this.setInput(name, input);
@@ -57,7 +61,9 @@ export class ToolCard {
 
   setResult(result: Result): void {
     this.result = result;
-    this.setState("is_error" in result && result.is_error ? "error" : "ok");
+    const isError = failed(result);
+    this.setState(isError ? "error" : "ok");
+    setText(this.outcome, outcome(this.name, result.content, this.input, isError));
     this.redraw();
   }
 
@@ -71,6 +77,11 @@ export class ToolCard {
     setText(this.decision, words);
     this.decision.hidden = false;
     this.decision.dataset.state = approval.status;
+  }
+
+  /** The to-dos of the subagent that this call began. */
+  setTodos(todos: readonly Todo[]): void {
+    this.todos.draw(todos);
   }
 
   /** The turn is over: what has no result will get none. */
@@ -103,9 +114,13 @@ export class ToolCard {
     if (!this.result) return;
     this.body.append(
       h("div", { class: "ipc-label" }, "Result"),
-      outputElement(this.result.content),
+      toolOutput(this.name, this.result.content, this.input, failed(this.result)),
     );
   }
+}
+
+function failed(result: Result): boolean {
+  return "is_error" in result && result.is_error === true;
 }
 
 /** The cards of a row, by the call's id. */
@@ -134,6 +149,12 @@ export class ToolCards {
   approvals(approvals: readonly Approval[]): void {
     if (!this.cards.size) return;
     for (const each of approvals) this.cards.get(each.tool_use_id)?.setApproval(each);
+  }
+
+  todos(todos: readonly Todo[]): void {
+    for (const [id, card] of this.cards) {
+      card.setTodos(todos.filter((each) => each.parent_tool_use_id === id));
+    }
   }
 
   settle(): void {

@@ -5,6 +5,7 @@ import type { BlockView } from "./types";
 
 /** What we tell the reader: what happened, why, and what to do. */
 export function noticeView(block: NoticeBlock): BlockView {
+  if (block.kind === "compaction") return compactionView(block);
   const el = h(
     "div",
     { class: "ipc-notice", role: block.level === "error" ? "alert" : "note" },
@@ -18,5 +19,15 @@ export function noticeView(block: NoticeBlock): BlockView {
     ),
   );
   el.dataset.state = block.level;
+  return { el };
+}
+
+/** Where the conversation was compacted: a line across it. */
+function compactionView({ what, why, fix }: NoticeBlock): BlockView {
+  const el = h(
+    "div",
+    { class: "ipc-compaction", role: "note", title: [why, fix].filter(Boolean).join(" ") },
+    h("span", {}, what),
+  );
   return { el };
 }

@@ -6,7 +6,8 @@ import { imageElement } from "./image";
 /** Characters shown before the reader asks for the rest. */
 const SHOWN = 20_000;
 
-function longText(text: string): HTMLElement {
+/** Text of any length; more than the first part of it is shown when asked for. */
+export function longText(text: string): HTMLElement {
   const pre = h("pre", { class: "ipc-pre", tabindex: "0" }, text.slice(0, SHOWN));
   if (text.length <= SHOWN) return pre;
   const all = button("show-all", `Show all ${text.length.toLocaleString()} characters`, () => {
@@ -16,13 +17,26 @@ function longText(text: string): HTMLElement {
   return h("div", {}, pre, all);
 }
 
+/** JSON in one line, as many MCP servers send it, is set out over several. */
+function pretty(text: string): string {
+  if (!/^\s*[[{]/.test(text) || text.length > SHOWN || text.trim().includes("\n")) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    // It only began like JSON.
+    return text;
+  }
+}
+
 function part(value: unknown): HTMLElement {
   const it = value as { type?: unknown; text?: unknown; source?: unknown } | null;
-  if (it?.type === "text" && typeof it.text === "string") return longText(it.text);
+  if (it?.type === "text" && typeof it.text === "string") return longText(pretty(it.text));
   if (it?.type === "image" && it.source && typeof it.source === "object") {
     return imageElement(it.source as Record<string, unknown>);
   }
-  return longText(typeof value === "string" ? value : (JSON.stringify(value, null, 2) ?? ""));
+  return longText(
+    typeof value === "string" ? pretty(value) : (JSON.stringify(value, null, 2) ?? ""),
+  );
 }
 
 /** Draw a result's content: text, or a list of API parts as they came. */

@@ -8,6 +8,7 @@
 
 import { h } from "../dom";
 import { CodeBlock } from "./code";
+import { gatherNotes } from "./footnotes";
 import { renderMarkdown } from "./render";
 import { type Kind, Splitter } from "./splitter";
 
@@ -56,10 +57,12 @@ export class MarkdownView {
   finish(): void {
     this.splitter.finish();
     this.dropEmpty();
-    if (!this.definitions || this.definitions.length > MOST_DEFINITIONS) return;
-    for (const { el, text } of this.flows) {
-      if (text.includes("]")) this.render(el, `${text}\n\n${this.definitions}`);
+    if (this.definitions && this.definitions.length <= MOST_DEFINITIONS) {
+      for (const { el, text } of this.flows) {
+        if (text.includes("]")) this.render(el, `${text}\n\n${this.definitions}`);
+      }
     }
+    gatherNotes(this.el);
   }
 
   private open(kind: Kind, language: string): void {

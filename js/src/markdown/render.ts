@@ -3,10 +3,8 @@
 import { Marked, type Tokens } from "marked";
 import { sanitize } from "../sanitize";
 import { codeBlock } from "./code";
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-}
+import { EXTENSIONS, escapeHtml } from "./extensions";
+import { drawMath } from "./math";
 
 const renderer = {
   // The sanitiser lets no class pass: the language travels in `title`.
@@ -19,8 +17,8 @@ const renderer = {
   },
 };
 
-const plain = new Marked({ gfm: true, renderer });
-const broken = new Marked({ gfm: true, breaks: true, renderer });
+const plain = new Marked({ gfm: true, renderer, extensions: EXTENSIONS });
+const broken = new Marked({ gfm: true, breaks: true, renderer, extensions: EXTENSIONS });
 
 /** Render Markdown; `breaks` keeps each line's end, as people mean it in what they type. */
 export function renderMarkdown(source: string, breaks = false): DocumentFragment {
@@ -35,5 +33,10 @@ export function renderMarkdown(source: string, breaks = false): DocumentFragment
     table.replaceWith(box);
     box.append(table);
   }
+  for (const item of fragment.querySelectorAll("li")) {
+    // The box stands for the bullet.
+    if (/^\s*[☑☐] /.test(item.textContent ?? "")) item.className = "ipc-task";
+  }
+  drawMath(fragment);
   return fragment;
 }

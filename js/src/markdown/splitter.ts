@@ -28,7 +28,7 @@ const LIST = /^ {0,3}(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
 const RULE = /^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$/;
 const HTML = /^ {0,3}<([a-z][a-z0-9-]*)(?=[\s/>])/i;
 const VOID = /^(?:br|hr|img|input|wbr|meta|link)$/i;
-const DEFINITION = /^ {0,3}\[[^\]]+\]:\s*\S/;
+const DEFINITION = /^ {0,3}\[(?!\^)[^\]]+\]:\s*\S/;
 
 export class Splitter {
   /** The line that has no newline yet. */

@@ -1,0 +1,90 @@
+/** Which tool is shown how. To add one: a view, and a line in `TOOLS`. */
+
+import { h } from "../../dom";
+import type { IconName } from "../../icons";
+import { codeBlock } from "../../markdown/code";
+import { outputElement } from "../output";
+import { plan, task, taskCreate, taskUpdate, todoWrite } from "./agents";
+import { fields } from "./fields";
+import { edit, notebookEdit, read, write } from "./files";
+import { glob, grep } from "./search";
+import { bash } from "./shell";
+import { type Input, type ToolView, text } from "./types";
+import { fetched, search } from "./web";
+
+const TOOLS: Record<string, ToolView> = {
+  Agent: task,
+  Bash: bash,
+  Edit: edit,
+  ExitPlanMode: plan,
+  Glob: glob,
+  Grep: grep,
+  MultiEdit: edit,
+  NotebookEdit: notebookEdit,
+  Read: read,
+  Skill: { icon: "bolt", summary: (input) => text(input.skill) },
+  Task: task,
+  TaskCreate: taskCreate,
+  TaskList: { icon: "list" },
+  TaskUpdate: taskUpdate,
+  TodoWrite: todoWrite,
+  ToolSearch: { icon: "search", summary: (input) => text(input.query) },
+  WebFetch: fetched,
+  WebSearch: search,
+  Write: write,
+  web_fetch: fetched,
+  web_search: search,
+};
+
+const SUMMARY_LENGTH = 200;
+
+function viewOf(name: string): ToolView {
+  return (Object.hasOwn(TOOLS, name) && TOOLS[name]) || {};
+}
+
+export function toolIcon(name: string): IconName {
+  return viewOf(name).icon ?? "tool";
+}
+
+/** `mcp__server__tool` is read as `server: tool`. */
+export function toolLabel(name: string): string {
+  const mcp = /^mcp__(.+?)__(.+)$/.exec(name);
+  return mcp ? `${mcp[1]}: ${mcp[2]}` : (viewOf(name).label ?? name);
+}
+
+/** One line that says what the call is about. */
+export function summary(name: string, input: Input): string {
+  const said = viewOf(name).summary?.(input) || Object.values(input).map(text).find(Boolean) || "";
+  const line = said.trim().replace(/\s*\n[\s\S]*/, " …");
+  return line.length > SUMMARY_LENGTH ? `${line.slice(0, SUMMARY_LENGTH)}…` : line;
+}
+
+/** The whole input, real and unshortened: what a person decides on (S12). */
+export function inputElement(name: string, input: Input): HTMLElement {
+  if (!Object.keys(input).length) {
+    return h("div", { class: "ipc-input" }, h("span", { class: "ipc-muted" }, "No input."));
+  }
+  const special = viewOf(name).input?.(input);
+  if (special) return special;
+  const box = h("div", { class: "ipc-input" });
+  const code = text(input.code);
+  const others = fields(input, code ? ["code"] : []);
+  if (others) box.append(others);
+  if (code) box.append(codeBlock(code, "python"));
+  return box;
+}
+
+/** What a tool returned. */
+export function toolOutput(
+  name: string,
+  content: unknown,
+  input: Input,
+  isError: boolean,
+): HTMLElement {
+  return viewOf(name).output?.(content, input, isError) ?? outputElement(content);
+}
+
+/** A few words on how a call went. */
+export function outcome(name: string, content: unknown, input: Input, isError: boolean): string {
+  return viewOf(name).outcome?.(content, input, isError) ?? "";
+}
