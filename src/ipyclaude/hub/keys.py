@@ -6,11 +6,9 @@ and two readers of one file agree.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from ..exceptions import SettingsError
+from ..identity.private import is_private, write_private
 from . import ALGORITHM
 
 _ec: Any = ECKey  # joserfc's methods are not typed
@@ -126,7 +125,7 @@ class KeyFile:
             status = self.path.stat()
         if self._read is not None and self._read[0] == status.st_mtime_ns:
             return self._read[1]
-        if os.name == "posix" and status.st_mode & 0o077:
+        if not is_private(self.path):
             raise SettingsError(
                 f"The key file {self.path} can be read by others.",
                 fix=f"Run: chmod 600 {self.path}; then make a new key: ipyclaude hub rotate.",
@@ -167,13 +166,7 @@ class KeyFile:
         with FileLock(f"{self.path}.lock", timeout=10, mode=0o600):
             keys = change(self._keys())
             text = json.dumps({"keys": [key.private() for key in keys]}, indent=1)
-            fresh = self.path.with_name(f".{self.path.name}.new")
-            with contextlib.suppress(FileNotFoundError):
-                fresh.unlink()  # of a process that died
-            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(file, "w") as out:
-                out.write(text)
-            fresh.replace(self.path)
+            write_private(self.path, text)
 
 
 class GivenKeys:

@@ -11,7 +11,7 @@ from . import Token
 
 #: The part of a token's life after which a new one is fetched; the rest is there for retries,
 #: and for a clock that is wrong by minutes.
-_RENEW_AFTER = 0.6
+RENEW_AFTER = 0.6
 
 
 class Renewing:
@@ -64,7 +64,7 @@ class Renewing:
         if token.expires_at is None:
             return False
         life = token.expires_at - self._fetched_at
-        return self._now() >= self._fetched_at + life * _RENEW_AFTER
+        return self._now() >= self._fetched_at + life * RENEW_AFTER
 
     def _ended(self, token: Token) -> bool:
         return token.expires_at is not None and self._now() >= token.expires_at

@@ -1,0 +1,168 @@
+"""Signing in and out of a kernel, and the sign-in that is stored for the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..exceptions import SignedOut
+from .choose import Choice
+from .loopback import PASTED_REDIRECT, Loopback
+from .oidc import CodePrompt, DevicePrompt, OidcClient, Sleep
+from .provider import Provider, discover, find_provider
+from .stored import StoredSignIn
+from .vault import FileVault, Kept, KeyringVault, MemoryVault, Vault, Where, has_keyring
+
+
+class Asking(Protocol):
+    """How a person is asked; called from the loop."""
+
+    async def show_device(self, prompt: DevicePrompt) -> None:
+        """Show a code and where to type it; returns at once."""
+        ...
+
+    async def show_page(self, prompt: CodePrompt) -> None:
+        """Show a page to open in a browser on this machine; returns at once."""
+        ...
+
+    async def pasted(self, prompt: CodePrompt) -> str:
+        """Show a page to open; return the address that the browser ended at."""
+        ...
+
+    async def may_write(self, path: Path) -> bool:
+        """Ask whether the sign-in may be kept in this file."""
+        ...
+
+
+class SignIns:
+    """The sign-in of one user on one machine.
+
+    Parameters
+    ----------
+    folder
+        Where the store is: a sign-in belongs to it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keyring: Callable[[], bool] = has_keyring,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._folder = folder
+        self._sleep = sleep
+        self._has_keyring = keyring
+        self._memory = MemoryVault()
+
+    @property
+    def file(self) -> Path:
+        """Where a sign-in is kept if there is no keyring."""
+        return self._folder / "sign-in.json"
+
+    def _vaults(self) -> list[Vault]:
+        vaults: list[Vault] = [self._memory, FileVault(self.file)]
+        if self._has_keyring():
+            name = hashlib.sha256(str(self._folder.absolute()).encode()).hexdigest()[:16]
+            vaults.append(KeyringVault(name))
+        return vaults
+
+    def find(self) -> tuple[Vault, Kept] | None:
+        """Return the stored sign-in and where it is, if there is one."""
+        for vault in self._vaults():
+            kept = vault.read()
+            if kept is not None:
+                return vault, kept
+        return None
+
+    def choice(self) -> Choice | None:
+        """Return the stored sign-in as a token source."""
+        found = self.find()
+        if found is None:
+            return None
+        vault, kept = found
+        source = StoredSignIn(vault, self._refresh, self._folder / "sign-in.lock")
+        return Choice("oidc", f"{kept.name}, signed in at {kept.issuer}.", source)
+
+    async def _refresh(self, kept: Kept) -> Kept:
+        client = await self._client(_provider_of(kept))
+        return await client.refresh(kept)
+
+    async def _client(self, provider: Provider) -> OidcClient:
+        return OidcClient(provider, await discover(provider), sleep=self._sleep)
+
+    async def login(
+        self, providers: dict[str, Any], name: str, asking: Asking, *, paste: bool = False
+    ) -> tuple[Kept, Where]:
+        """Sign in; return who it is and where that is kept.
+
+        The device flow where the provider has it, since the browser may be on another machine;
+        else a browser on this machine; with `paste`, one anywhere whose last address is pasted.
+
+        Raises
+        ------
+        IpyClaudeError
+            It came to nothing; whoever was signed in still is.
+        """
+        provider = find_provider(providers, name)
+        client = await self._client(provider)
+        if client.endpoints.device and not paste:
+            prompt = await client.begin_device()
+            await asking.show_device(prompt)
+            kept = await client.finish_device(prompt)
+        elif client.endpoints.authorization:
+            kept = await _by_code(client, asking, paste=paste)
+        else:
+            raise SignedOut(
+                f"{provider.issuer} offers no way to sign in from here.",
+                fix="Ask for a client with the device flow or an authorization code.",
+            )
+        return kept, await self._keep(kept, asking)
+
+    async def _keep(self, kept: Kept, asking: Asking) -> Where:
+        vault: Vault = self._memory
+        if self._has_keyring():
+            vault = self._vaults()[-1]
+        elif await asking.may_write(self.file):
+            vault = FileVault(self.file)
+        self._forget()
+        try:
+            await asyncio.to_thread(vault.write, kept)
+        except (OSError, RuntimeError):
+            vault = self._memory
+            vault.write(kept)
+        return vault.where
+
+    async def logout(self, *, everywhere: bool = False) -> tuple[Kept | None, bool]:
+        """Forget the sign-in here; `everywhere` ends it at the provider too.
+
+        Returns who was signed in, and whether the provider ended it.
+        """
+        found = self.find()
+        ended = False
+        if found is not None and everywhere:
+            client = await self._client(_provider_of(found[1]))
+            ended = await client.revoke(found[1])
+        self._forget()
+        return (found[1] if found else None), ended
+
+    def _forget(self) -> None:
+        for vault in self._vaults():
+            vault.clear()
+
+
+async def _by_code(client: OidcClient, asking: Asking, *, paste: bool) -> Kept:
+    if paste:
+        page = client.begin_code(PASTED_REDIRECT)
+        return await client.finish_code(page, await asking.pasted(page))
+    async with Loopback(client.provider.port) as loopback:
+        page = client.begin_code(loopback.redirect)
+        await asking.show_page(page)
+        return await client.finish_code(page, await loopback.arrived())
+
+
+def _provider_of(kept: Kept) -> Provider:
+    return Provider("", kept.issuer, kept.client_id, kept.scope)
