@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from .engine import Engine, EngineOptions, Tool
 from .engine.forking import fold_summary
 from .exceptions import IpyClaudeError, SessionNotFound, UsageMistake
 from .host import Host
+from .identity.choose import Identity, choose
+from .identity.sign_in import SignIns
 from .leases import alive, make_holder
 from .messages import SessionInfo, Value
 from .notebook import SERVER, UNASKED, Borrower, Notebook
@@ -44,6 +47,8 @@ class App:
             deny=self.settings.deny,
             by=self.settings.server_label,
         )
+        self.sign_ins = SignIns(self.settings.store_path.parent)
+        self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
         self.notebook = Notebook(self.runtime, self.host)
         self.current: Session | None = None
         self.views: list[View] = []

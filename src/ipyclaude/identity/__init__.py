@@ -6,11 +6,10 @@ reveals nothing (S6).
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
-import json
-from typing import Any, NoReturn, Protocol, cast
+from typing import NoReturn, Protocol
+
+from .claims import read_claims
 
 
 class Token:
@@ -64,12 +63,5 @@ class TokenSource(Protocol):
 
 def _expiry(text: str) -> float | None:
     # https://www.rfc-editor.org/rfc/rfc7519#section-4.1.4: `exp` is in epoch seconds.
-    try:
-        middle = text.split(".")[1]
-        claims: Any = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-    except (IndexError, ValueError, binascii.Error):
-        return None
-    if not isinstance(claims, dict):
-        return None
-    end = cast("dict[str, Any]", claims).get("exp")
+    end = read_claims(text).get("exp")
     return end * 1000.0 if isinstance(end, (int, float)) else None

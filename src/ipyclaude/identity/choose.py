@@ -109,6 +109,7 @@ class Identity:
     def __init__(self, choose: Callable[[], Choice]) -> None:
         self._choose = choose
         self._choice: Choice | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def choice(self) -> Choice:
@@ -120,7 +121,15 @@ class Identity:
     def choose_again(self) -> Choice:
         """Decide anew: somebody signed in or out."""
         self._choice = None
-        return self.choice
+        choice = self.choice
+        for listener in list(self._listeners):
+            listener()
+        return choice
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` when somebody signed in or out here; return the unsubscriber."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def token(self, force_refresh: bool) -> Token | None:
         """Return a token of the chosen source, None if nobody is signed in."""

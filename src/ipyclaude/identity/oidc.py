@@ -81,11 +81,17 @@ class OidcClient:
         """
         form = {"client_id": self.provider.client_id, "scope": self.provider.scope}
         async with self._open() as client:
-            reply = await client.post(self.endpoints.device, data=form, withhold_token=True)
+            reply = await client.request(
+                "POST", self.endpoints.device, data=form, withhold_token=True
+            )
         said = _body(reply)
         if "device_code" not in said:
             why = said.get("error_description") or said.get("error") or reply.status_code
             raise unavailable(self.endpoints.device, str(why))
+        for name in ("verification_uri", "verification_uri_complete"):
+            # It becomes a link (S11).
+            if urlsplit(said.get(name) or "https:").scheme not in {"http", "https"}:
+                raise unavailable(self.endpoints.device, f"its {name} is not a web page")
         return DevicePrompt(
             url=said["verification_uri"],
             whole_url=said.get("verification_uri_complete") or said["verification_uri"],
@@ -189,7 +195,9 @@ class OidcClient:
             "client_id": self.provider.client_id,
         }
         async with self._open() as client:
-            reply = await client.post(self.endpoints.revocation, data=form, withhold_token=True)
+            reply = await client.request(
+                "POST", self.endpoints.revocation, data=form, withhold_token=True
+            )
         return bool(reply.is_success)
 
     # -- the wire ---------------------------------------------------------------------------
@@ -224,7 +232,6 @@ class OidcClient:
                 said = await client.fetch_token(
                     self.endpoints.token,
                     grant_type=grant,
-                    client_id=self.provider.client_id,
                     **fields,
                 )
             except OAuthError as error:

@@ -123,6 +123,8 @@ class SignIns:
         return kept, await self._keep(kept, asking)
 
     async def _keep(self, kept: Kept, asking: Asking) -> Where:
+        from keyring.errors import KeyringError
+
         vault: Vault = self._memory
         if self._has_keyring():
             vault = self._vaults()[-1]
@@ -131,7 +133,7 @@ class SignIns:
         self._forget()
         try:
             await asyncio.to_thread(vault.write, kept)
-        except (OSError, RuntimeError):
+        except (OSError, KeyringError):
             vault = self._memory
             vault.write(kept)
         return vault.where

@@ -1,0 +1,182 @@
+"""Subcommands for who you are to Convex: sign in, sign out, who is signed in."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import concurrent.futures
+import html
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..exceptions import SignedOut, TurnStopped, UsageMistake
+from ..extension import App
+from ..identity.claims import read_claims
+from ..identity.oidc import CodePrompt, DevicePrompt
+from ..runtime import Interrupted
+from ..tables import show_bundle, show_table, show_text
+from .registry import arg, command
+
+T = TypeVar("T")
+
+_KEPT = {
+    "keyring": "It is kept in the system's keyring, for all notebooks here.",
+    "file": "It is kept in {file}, which only you can read, for all notebooks here.",
+    "memory": "It is kept nowhere: it ends with this kernel.",
+}
+
+
+@command(
+    "login",
+    "sign in, so that your sessions follow you",
+    arg("provider", nargs="?", default="", metavar="PROVIDER"),
+    arg("--paste", action="store_true", help="a browser elsewhere; paste the address it ends at"),
+    arg("--keep", action="store_true", help="keep it in a file of yours, if there is no keyring"),
+)
+def _login(app: App, args: argparse.Namespace) -> None:
+    choice = app.identity.choice
+    if choice.kind not in ("none", "oidc"):
+        raise UsageMistake(
+            "You are signed in already.",
+            why=choice.words,
+            fix="To sign in otherwise, set c.IPyClaude.identity = 'oidc'.",
+        )
+    person = _Person(app, keep=args.keep)
+    signing_in = app.sign_ins.login(app.settings.providers, args.provider, person, paste=args.paste)
+    kept, where = _wait(app, signing_in)
+    app.identity.choose_again()
+    words = _KEPT[where].format(file=app.sign_ins.file)
+    show_text(f"You are signed in as {kept.name}. {words}")
+
+
+@command(
+    "logout",
+    "sign out here; what is on this machine stays",
+    arg("--everywhere", action="store_true", help="end the sign-in at the provider too"),
+)
+def _logout(app: App, args: argparse.Namespace) -> None:
+    choice = app.identity.choice
+    if choice.kind not in ("none", "oidc"):
+        raise UsageMistake(
+            "This sign-in cannot be ended from here.",
+            why=choice.words,
+            fix="To use none, set c.IPyClaude.identity = 'none'.",
+        )
+    kept, ended = _wait(app, app.sign_ins.logout(everywhere=args.everywhere))
+    app.identity.choose_again()
+    if kept is None:
+        show_text("Nobody was signed in.")
+        return
+    there = ""
+    if args.everywhere:
+        there = " The provider ended it, too." if ended else " The provider does not end sign-ins."
+    show_text(f"{kept.name} is signed out.{there} What is on this machine stays.")
+
+
+@command("whoami", "who you are to Convex, and by what")
+def _whoami(app: App, _: argparse.Namespace) -> None:
+    choice = app.identity.choice
+    try:
+        token = _wait(app, app.identity.token(False))
+    except SignedOut as error:
+        show_table(("", ""), [("signed in", "no"), ("why", error.why), ("do", error.fix)])
+        return
+    if token is None:
+        show_table(("", ""), [("signed in", "no"), ("do", "%claude_session login")])
+        return
+    claims = read_claims(token.reveal())
+    rows: list[tuple[str, object]] = [
+        ("signed in", claims.get("email") or claims.get("name") or claims.get("sub") or "yes"),
+        ("by", choice.words),
+        ("issuer", claims.get("iss", "unknown")),
+        ("subject", claims.get("sub", "unknown")),
+    ]
+    if token.expires_at is not None:
+        until = time.strftime("%H:%M:%S", time.localtime(token.expires_at / 1000))
+        rows.append(("token", f"valid until {until}, renewed by itself"))
+    show_table(("", ""), rows)
+
+
+# ---- asking a person, from the loop --------------------------------------------------------
+
+
+class _Person:
+    """Asks whoever sits at the notebook."""
+
+    def __init__(self, app: App, *, keep: bool) -> None:
+        self._app = app
+        self._keep = keep
+
+    async def show_device(self, prompt: DevicePrompt) -> None:
+        """Show the code and where to type it."""
+        minutes = max(round(prompt.lasts / 60), 1)
+        await self._show(prompt.whole_url, prompt.url, prompt.code, f"It lasts {minutes} min.")
+
+    async def show_page(self, prompt: CodePrompt) -> None:
+        """Show the page to open."""
+        note = "With a browser on another machine: %claude_session login --paste"
+        await self._show(prompt.url, prompt.url, "", note)
+
+    async def pasted(self, prompt: CodePrompt) -> str:
+        """Show the page, and take the address that the browser ended at."""
+        if not self._app.host.can_ask:
+            raise UsageMistake(
+                "--paste needs somebody to paste.",
+                why="This notebook runs unattended.",
+                fix="Sign in from a notebook or a terminal.",
+            )
+        note = f"Afterwards the browser can't open {prompt.redirect}: that is right."
+        await self._show(prompt.url, prompt.url, "", note)
+        return await self._read("Paste the whole address from the browser's address bar: ")
+
+    async def may_write(self, path: Path) -> bool:
+        """Ask whether the sign-in may be kept in a file."""
+        if self._keep or not self._app.host.can_ask:
+            return self._keep
+        question = f"Keep the sign-in in {path}, which only you can read? [y/N] "
+        return (await self._read(question)).lower() in {"y", "yes"}
+
+    async def _show(self, link: str, shown: str, code: str, note: str) -> None:
+        await self._main(lambda: show_bundle(_prompt(link, shown, code, note)))
+
+    async def _read(self, question: str) -> str:
+        return (await self._main(lambda: input(question))).strip()
+
+    async def _main(self, job: Callable[[], T]) -> T:
+        try:
+            return await asyncio.wrap_future(self._app.runtime.call_main(job))
+        except Interrupted:
+            raise asyncio.CancelledError from None
+
+
+def _prompt(link: str, shown: str, code: str, note: str) -> dict[str, str]:
+    typed = f" and type {code}" if code else ""
+    href, label = html.escape(link, quote=True), html.escape(shown if code else "this page")
+    shown_code = f" and type <code><b>{html.escape(code)}</b></code>" if code else ""
+    return {
+        "text/html": f'<p>Open <a href="{href}" target="_blank" rel="noopener noreferrer">{label}'
+        f"</a>{shown_code}. {html.escape(note)}</p>",
+        "text/plain": f"Open {link}{typed}. {note}",
+    }
+
+
+def _wait(app: App, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Wait on the main thread; Ctrl-C ends it."""
+    running: list[asyncio.Task[Any]] = []
+
+    async def run() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        running.append(task)
+        return await coroutine
+
+    def stop() -> None:
+        for task in running:
+            app.runtime.loop.call_soon_threadsafe(task.cancel)
+
+    try:
+        return app.runtime.wait(app.runtime.submit(run()), on_interrupt=stop)
+    except concurrent.futures.CancelledError:
+        raise TurnStopped from None
