@@ -173,11 +173,14 @@ def build_bundle(root: Path) -> bool:
 
 def functions(root: Path) -> dict[str, str]:
     """Return where the Convex functions, and what deploys them, go in the wheel."""
-    manifest = {name: root / "js/deploy" / name for name in ("package.json", "package-lock.json")}
-    found = {f"convex/{path.relative_to(root / 'js/convex').as_posix()}": path
-             for path in (root / "js/convex").rglob("*.ts")
-             if "_generated" not in path.parts}  # fmt: skip
-    return {str(path): f"ipyclaude/convex/{name}" for name, path in {**manifest, **found}.items()}
+    manifest, convex = root / "js/deploy", root / "js/convex"
+    found = {
+        f"convex/{path.relative_to(convex).as_posix()}": path
+        for path in convex.rglob("*.ts")
+        if "_generated" not in path.parts
+    }
+    found |= {name: manifest / name for name in ("package.json", "package-lock.json")}
+    return {str(path): f"ipyclaude/convex/{name}" for name, path in found.items()}
 
 
 class BundleHook(BuildHookInterface[Any]):

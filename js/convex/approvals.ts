@@ -28,7 +28,7 @@ export const open = authedQuery({
   },
 });
 
-/** Insert approvals, or change those that are still pending. */
+/** Insert approvals, or decide those that are still pending. */
 export const upsert = authedMutation({
   args: { session, approvals: v.array(approvalInput) },
   returns: v.null(),

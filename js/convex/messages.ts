@@ -41,6 +41,11 @@ export const append = authedMutation({
     checkCount("messages", args.messages);
     checkSize("The whole call", args, CALL_BYTES);
     const { session, info, patch, messages, todos, approvals, transcripts = [] } = args;
+    checkCount("transcripts", transcripts);
+    checkCount(
+      "chunks",
+      transcripts.flatMap((each) => each.chunks),
+    );
     if (info !== undefined && info.clientId !== session)
       throw refusal("Invalid", "`info` is of another session.");
     const access =

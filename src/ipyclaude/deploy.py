@@ -223,9 +223,8 @@ class Cli:
         return done.stdout
 
     def _variables(self) -> dict[str, str]:
-        # A variable of another project must not lead it elsewhere; CI means: ask nothing.
-        others = {k: v for k, v in self.env.items() if not k.startswith("CONVEX_")}
-        return self.node.environment({**others, **self.target.variables, "CI": "1"})
+        # CI means: ask nothing.
+        return self.node.environment({**self.env, **self.target.variables, "CI": "1"})
 
 
 def install_modules(node: Node, env: Mapping[str, str]) -> Callable[[Path], None]:
@@ -304,6 +303,8 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
     """
     target, auth, sources, node = find_target(env), read_auth(env), find_sources(), find_node(env)
     _check_reachable(target)
+    # Keys are not npm's business, and another project's variables must not lead the CLI elsewhere.
+    env = {name: value for name, value in env.items() if not name.startswith("CONVEX_")}
     installing = install_modules(node, env)
 
     def install(folder: Path) -> None:
@@ -316,12 +317,31 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
         set_auth(cli, auth, say)
         # The types were checked when ipyclaude was built.
         cli.run("deploy", "-y", "--typecheck", "disable")
-        spec = json.loads(cli.run("function-spec"))
-    public = [each for each in spec["functions"] if each["visibility"]["kind"] == "public"]
+        url, count = read_spec(cli.run("function-spec"))
     say(
-        f"Deployed {len(public)} functions (interface version {API_VERSION}) to {spec['url']}.\n"
-        f"On the notebook servers set CONVEX_URL={spec['url']}"
+        f"Deployed {count} functions (interface version {API_VERSION}) to {url}.\n"
+        f"On the notebook servers set CONVEX_URL={url}"
     )
+
+
+def read_spec(text: str) -> tuple[str, int]:
+    """Read the CLI's list of functions: the deployment's URL, and how many clients may call.
+
+    Raises
+    ------
+    DeployFailed
+        It is not such a list.
+    """
+    try:
+        spec: Any = json.loads(text)
+        kinds = [each["visibility"]["kind"] for each in spec["functions"]]
+        return str(spec["url"]), kinds.count("public")
+    except (ValueError, LookupError, TypeError) as error:
+        raise DeployFailed(
+            "The functions were pushed, but not listed afterwards.",
+            why=f"`convex function-spec` said:\n{_tail(text)}",
+            fix="Look at the deployment's dashboard.",
+        ) from error
 
 
 def set_auth(cli: Cli, auth: str | None, say: Say) -> None:

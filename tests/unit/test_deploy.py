@@ -19,6 +19,7 @@ from ipyclaude.deploy import (
     find_target,
     open_project,
     read_auth,
+    read_spec,
 )
 from ipyclaude.node import NodeMissing, find_node
 from ipyclaude.replica import API_VERSION
@@ -87,6 +88,13 @@ def test_scrubs_what_is_shown() -> None:
         shown = Target("x", env).scrub(f"bad key {key}; {name}:{secret}")
         assert secret not in shown
         assert shown.count("***") == 2
+
+
+@pytest.mark.parametrize("text", ["", "Update available!", "[]", '{"functions": [{}]}'])
+def test_says_that_the_list_is_odd(text: str) -> None:
+    """What the CLI lists in a form that we don't know is told, not raised as a bug (S14)."""
+    with pytest.raises(DeployFailed, match="were pushed, but not listed"):
+        read_spec(text)
 
 
 # ---- who may sign in ---------------------------------------------------------------------

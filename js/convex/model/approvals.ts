@@ -8,8 +8,8 @@ import type { ApprovalInput, ApprovalRow } from "./values";
 export const PENDING = "pending";
 
 /**
- * Insert approvals, or change those that are still pending. A decision is final: the first one
- * stands, whoever comes later.
+ * Insert approvals, or decide those that are still pending. A decision is final: the first one
+ * stands, whoever comes later. While pending, an approval stays as it was asked.
  */
 export async function upsertApprovals(ctx: Writing, access: Access, approvals: ApprovalInput[]) {
   checkCount("approvals", approvals);

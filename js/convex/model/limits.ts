@@ -22,6 +22,7 @@ export const COUNTS = {
   blocks: 1000,
   todos: 500,
   approvals: 50,
+  transcripts: 50,
   chunks: 200,
   deltas: 50,
   sessions: 100,

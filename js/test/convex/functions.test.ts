@@ -1,6 +1,7 @@
 /** What holds for all functions: their builders, their types, and what they read and write. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { api } from "../../convex/_generated/api";
+import crons from "../../convex/crons";
 import {
   ADA,
   type Backend,
@@ -49,6 +50,20 @@ test("every function states its arguments and its result", async () => {
 interface Exported {
   exportArgs?: () => string;
   exportReturns?: () => string;
+}
+
+test("every sweep that needs no telling is run by a cron", async () => {
+  const jobs = Object.values(crons.crons).map((job) => job.name);
+  const sweeps = Object.entries(await import("../../convex/sweeps")).filter(([, sweep]) => {
+    const { value } = JSON.parse((sweep as Exported).exportArgs?.() ?? "");
+    return Object.values(value as Record<string, Argument>).every(({ optional }) => optional);
+  });
+  expect(jobs.sort()).toEqual(sweeps.map(([name]) => `sweeps:${name}`).sort());
+  expect(jobs).toHaveLength(4);
+});
+
+interface Argument {
+  optional: boolean;
 }
 
 describe("what is read and written", () => {

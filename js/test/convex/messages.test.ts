@@ -141,6 +141,23 @@ describe("sizes", () => {
     expect(await refused(call)).toMatchObject({ code: "TooLarge", limit: 500 });
   });
 
+  test("refuse more chunks of transcripts than fit, in however many transcripts", async () => {
+    const chunks = () =>
+      Array.from({ length: 30 }, () => ({ chunkId: newId(), count: 1, data: bytes(1) }));
+    const transcripts = Array.from({ length: 7 }, (_, n) => ({
+      claudeSessionId: "c",
+      projectKey: "p",
+      subpath: `agents/${n}`,
+      chunks: chunks(),
+    }));
+    expect(await refused(append([], { transcripts }))).toMatchObject({
+      code: "TooLarge",
+      limit: 200,
+    });
+    const { chunks: placed } = await append([], { transcripts: transcripts.slice(0, 6) });
+    expect(placed).toHaveLength(180);
+  });
+
   test("take 500 messages at once, and pages of the largest documents", async () => {
     await append(Array.from({ length: 500 }, () => message()));
     const large = () => message("", { content: [], packed: bytes(900 * 1024) });
