@@ -16,6 +16,8 @@ from tokens import Issuer
 
 from ipyclaude.node import find_node
 
+#: Where the machine may name a mirror of npm's registry; each test has another home.
+NPMRC = Path.home() / ".npmrc"
 SECRET = ADMIN_KEY.partition("|")[2]
 
 
@@ -51,11 +53,7 @@ def run_deploy(
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CONVEX_", "IPYCLAUDE_"))}
     env = {
         **kept,
-        # A registry's mirror, its certificate and npm's own cache are the machine's.
-        "NPM_CONFIG_USERCONFIG": os.environ.get(
-            "NPM_CONFIG_USERCONFIG", str(Path.home() / ".npmrc")
-        ),
-        "NPM_CONFIG_CACHE": os.environ.get("NPM_CONFIG_CACHE", str(Path.home() / ".npm")),
+        "NPM_CONFIG_USERCONFIG": os.environ.get("NPM_CONFIG_USERCONFIG", str(NPMRC)),
         "PATH": str(home),
         "HOME": str(home),
         "PYTHONPATH": str(package),
