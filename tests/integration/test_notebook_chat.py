@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from hosts import Notebook
 from kernels import Kernel, Page, Place, said
+from lending import RUN, code
 
-from ipyclaude.testing import Reply, ScriptedModel, tool
+from ipyclaude.testing import ScriptedModel
 
 StartKernel = Callable[..., Kernel]
-
-RUN = "mcp__notebook__run_python"
 
 
 class Chat:
@@ -48,11 +46,6 @@ class Chat:
 @pytest.fixture
 def chat(start: StartKernel, place: Place, model: ScriptedModel) -> Chat:
     return Chat(Notebook(start(place, model)))
-
-
-def code(source: str, **more: Any) -> Reply:
-    """A reply that calls `run_python`."""
-    return Reply(tool(RUN, {"code": source, **more}))
 
 
 def allowed(chat: Chat) -> Chat:

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from hosts import Notebook, Shown
 from kernels import Kernel, Place, said
+from lending import RUN, ask, code, result, streams, told
 
-from ipyclaude.testing import Reply, ScriptedModel, tool
+from ipyclaude.testing import ScriptedModel
 
 StartKernel = Callable[..., Kernel]
-
-RUN = "mcp__notebook__run_python"
 
 
 @pytest.fixture
@@ -21,51 +20,24 @@ def nb(start: StartKernel, place: Place, model: ScriptedModel) -> Notebook:
     return Notebook(start(place, model))
 
 
-def code(source: str, **more: Any) -> Reply:
-    """A reply that calls `run_python`."""
-    return Reply(tool(RUN, {"code": source, **more}))
-
-
-def ask(nb: Notebook, model: ScriptedModel, source: str, **more: Any) -> Shown:
+def run(nb: Notebook, model: ScriptedModel, source: str, **more: Any) -> Shown:
     """Have Claude run code, allowed by an option of the cell."""
-    model.script(code(source, **more), "Done.")
-    return nb.run(f"%%claude --again --allow {RUN}\nRun it.")
-
-
-def result(model: ScriptedModel) -> list[dict[str, Any]]:
-    """Return the content parts of the last tool result that the model was sent."""
-    [block] = model.requests[-1].results
-    content: Any = block["content"]
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
-
-
-def told(model: ScriptedModel) -> str:
-    """Return the text of the last tool result."""
-    return "\n".join(part["text"] for part in result(model) if part["type"] == "text")
-
-
-def streams(shown: Shown) -> str:
-    """Return what was written to the streams of a cell."""
-    return "".join(
-        output["data"]["text/plain"]
-        for output in shown.outputs
-        if output["output_type"] == "stream"
-    )
+    return ask(nb, model, code(source, **more))
 
 
 def test_code_runs_in_the_users_namespace(nb: Notebook, model: ScriptedModel) -> None:
     """It sees and sets the user's variables; output is in the cell, and told to the model."""
     nb.run("x = 20")
-    shown = ask(nb, model, "import threading\ny = x * 2\nprint('twice')\ny + 2")
+    shown = run(nb, model, "import threading\ny = x * 2\nprint('twice')\ny + 2")
     assert streams(shown) == "twice\n"
     assert [o["data"] for o in shown.outputs if o["output_type"] == "execute_result"] == [
         {"text/plain": "42"}
     ]
     assert told(model) == "twice\n42"
     assert nb.value("y") == 40
-    assert ask(nb, model, "threading.current_thread() is threading.main_thread()").status == "ok"
+    assert run(nb, model, "threading.current_thread() is threading.main_thread()").status == "ok"
     assert told(model) == "True"
-    ask(nb, model, "y;")
+    run(nb, model, "y;")
     assert told(model) == "Done; nothing was shown."
 
 
@@ -103,22 +75,22 @@ def test_the_tool_is_in_the_prompt_at_once(
 
 def test_errors_are_shown_and_told_and_the_cell_goes_on(nb: Notebook, model: ScriptedModel) -> None:
     """A traceback reaches both; the cell's own status is the turn's."""
-    shown = ask(nb, model, "def f():\n    return 1 / 0\nf()")
+    shown = run(nb, model, "def f():\n    return 1 / 0\nf()")
     assert shown.status == "ok"
     assert "ZeroDivisionError" in streams(shown)
     assert "ZeroDivisionError: division by zero" in told(model)
     assert "ipyclaude" not in told(model)
     assert model.requests[-1].results[0]["is_error"]
-    ask(nb, model, "this is no Python")
+    run(nb, model, "this is no Python")
     assert "SyntaxError" in told(model)
-    ask(nb, model, "raise SystemExit(3)")
+    run(nb, model, "raise SystemExit(3)")
     assert "SystemExit" in told(model)
     assert nb.value("1 + 1") == 2
 
 
 def test_streams_and_shell_commands_are_told_in_order(nb: Notebook, model: ScriptedModel) -> None:
     """stdout, stderr, displays, !commands and magics come in the order in which they were shown."""
-    shown = ask(
+    shown = run(
         nb,
         model,
         "import sys\nprint('one')\nprint('two', file=sys.stderr)\ndisplay(3)\n!echo four\n"
@@ -133,7 +105,7 @@ def test_streams_and_shell_commands_are_told_in_order(nb: Notebook, model: Scrip
 
 def test_long_output_is_bounded_for_the_model(nb: Notebook, model: ScriptedModel) -> None:
     """The notebook has all of it; the model gets the beginning and the end."""
-    shown = ask(nb, model, "print('begin' + 'x' * 3_000_000 + 'end')")
+    shown = run(nb, model, "print('begin' + 'x' * 3_000_000 + 'end')")
     assert len(streams(shown)) > 3_000_000
     assert len(told(model)) < 50_000
     assert told(model).startswith("begin")
@@ -143,14 +115,14 @@ def test_long_output_is_bounded_for_the_model(nb: Notebook, model: ScriptedModel
 
 def test_code_may_await(nb: Notebook, model: ScriptedModel) -> None:
     """Top-level `await` works while the cell waits."""
-    ask(nb, model, "import asyncio\nawait asyncio.sleep(0.01)\n'slept'")
+    run(nb, model, "import asyncio\nawait asyncio.sleep(0.01)\n'slept'")
     assert told(model) == "'slept'"
     assert nb.run("await asyncio.sleep(0)\nprint('still')").text.startswith("still")
 
 
 def test_plots_are_seen_by_both(nb: Notebook, model: ScriptedModel) -> None:
     """A matplotlib figure is shown in the cell and sent to the model as an image."""
-    shown = ask(nb, model, "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()")
+    shown = run(nb, model, "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3])\nplt.show()")
     assert shown.mime("image/png")
     [image] = [part for part in result(model) if part["type"] == "image"]
     assert image["source"]["media_type"] == "image/png"
@@ -159,10 +131,10 @@ def test_plots_are_seen_by_both(nb: Notebook, model: ScriptedModel) -> None:
 
 def test_tables_and_interactive_plots_are_shown_as_ever(nb: Notebook, model: ScriptedModel) -> None:
     """A DataFrame's HTML and a plotly figure are in the cell; the model gets text."""
-    shown = ask(nb, model, "import pandas as pd\npd.DataFrame({'height': [1, 2], 'name': 'ab'})")
+    shown = run(nb, model, "import pandas as pd\npd.DataFrame({'height': [1, 2], 'name': 'ab'})")
     assert "<table" in shown.html
     assert "height name" in told(model)
-    shown = ask(
+    shown = run(
         nb, model, "import plotly.graph_objects as go\ngo.Figure(go.Scatter(y=[1, 2, 3])).show()"
     )
     assert shown.mime("application/vnd.plotly.v1+json")
@@ -189,7 +161,7 @@ def test_a_time_out_ends_what_an_interrupt_ends(
     nb: Notebook, model: ScriptedModel, kind: str
 ) -> None:
     """The code stops, Claude is told, and the turn goes on."""
-    shown = ask(nb, model, _LOOPS[kind], timeout=0.5)
+    shown = run(nb, model, _LOOPS[kind], timeout=0.5)
     assert shown.status == "ok"
     assert "begun" in told(model)
     assert "It was interrupted after 0.5 s, its time-out." in told(model)
@@ -235,7 +207,7 @@ def test_input_is_interrupted(nb: Notebook, model: ScriptedModel) -> None:
 def test_what_cannot_be_interrupted_is_said(nb: Notebook, model: ScriptedModel) -> None:
     """A call that no interrupt ends does not hold the turn: Claude is told what it means."""
     slow = "import hashlib\n_ = hashlib.pbkdf2_hmac('sha256', b'x', b'y', 25_000_000)"
-    shown = ask(nb, model, slow, timeout=0.2)
+    shown = run(nb, model, slow, timeout=0.2)
     assert "It did not stop when it was interrupted" in told(model)
     assert shown.status == "ok"
     assert nb.value("1 + 1") == 2

@@ -12,10 +12,11 @@ from ..runtime import Runtime
 from .borrowing import Borrower
 from .main_thread import MainThread
 from .python import RunPython
+from .variables import Variables
 
 SERVER = "notebook"
 #: Tools that only look, by the rules that let them run unasked.
-UNASKED: tuple[str, ...] = ()
+UNASKED = tuple(f"mcp__{SERVER}__{name}" for name in ("list_variables", "inspect_variable"))
 
 
 class Notebook:
@@ -27,8 +28,8 @@ class Notebook:
 
     def tools(self, borrower: Borrower) -> tuple[Tool, ...]:
         """Return the tools for one session."""
-        run_python = RunPython(self._host.shell, self._main, borrower)
-        return (run_python.tool,)
+        given = (self._host.shell, self._main, borrower)
+        return (RunPython(*given).tool, *Variables(*given).tools)
 
 
 __all__ = ["SERVER", "UNASKED", "Borrower", "Notebook"]

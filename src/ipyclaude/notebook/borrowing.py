@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..engine import ToolOutput
+from .masking import mask
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,14 @@ class Borrower:
 def said(text: str, *, is_error: bool = False) -> ToolOutput:
     """Return a text as a tool's output."""
     return ToolOutput(({"type": "text", "text": text},), is_error)
+
+
+async def masked(output: ToolOutput, namespace: Mapping[str, object]) -> ToolOutput:
+    """Return an output without what is secret in its texts."""
+
+    def mask_part(part: dict[str, Any]) -> dict[str, Any]:
+        return {**part, "text": mask(part["text"], namespace)} if part["type"] == "text" else part
+
+    # In a thread: the first time it imports the detectors, and a long text takes a while.
+    content = await asyncio.to_thread(lambda: tuple(map(mask_part, output.content)))
+    return replace(output, content=content)

@@ -8,7 +8,7 @@ from typing import Any
 from ..engine import Tool, ToolOutput
 from ..exceptions import IpyClaudeError
 from ..runtime import Interrupted
-from .borrowing import Borrower, said
+from .borrowing import Borrower, masked, said
 from .capture import Part
 from .main_thread import MainThread
 from .running import Ran, Watchdog, run_code
@@ -66,7 +66,7 @@ class RunPython:
             ran = running.result()
         except IpyClaudeError as error:
             return said(str(error), is_error=True)
-        return _output(ran, timeout)
+        return await masked(_output(ran, timeout), self._shell.user_ns)
 
     async def _on_main(self, code: str, watchdog: Watchdog) -> Ran:
         seen: list[Ran] = []

@@ -1,0 +1,113 @@
+"""Values are described within bounds, whatever their classes do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from ipyclaude.notebook.describing import brief, describe, size_of
+from ipyclaude.notebook.variables import find, line_of, users_names
+
+# They have no types, or more than can be checked.
+np: Any = pytest.importorskip("numpy")
+pd: Any = pytest.importorskip("pandas")
+plt: Any = pytest.importorskip("matplotlib.pyplot")
+
+
+class Raises:
+    """A class whose `repr`, attributes and shape raise."""
+
+    shape = property(lambda self: 1 / 0)
+
+    def __repr__(self) -> str:
+        raise ValueError("no")
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class Long:
+    """A class whose `repr` is long."""
+
+    def __repr__(self) -> str:
+        return "x" * 50_000_000
+
+
+def add(a: int, b: int = 2) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def test_a_table_is_told_by_its_columns() -> None:
+    """Each column with its dtype and its gaps, and the first rows."""
+    table = pd.DataFrame({"height": [1.5, None, 2.5], "name": ["a", "b", "c"]})
+    told = describe(table)
+    assert told.startswith("pandas.DataFrame, 3 x 2")
+    assert "'height' float64, 1 missing" in told
+    assert "head:\n   height name" in told
+    wide = describe(pd.DataFrame(np.zeros((2, 5_000))))
+    assert "4940 more" in wide
+    assert len(wide) < 8_000
+
+
+def test_an_array_is_told_by_shape_dtype_and_range() -> None:
+    """A large one is not written out."""
+    told = describe(np.arange(1_000_000, dtype="int32").reshape(1000, 1000))
+    assert told.startswith("numpy.ndarray, 1,000 x 1,000 int32")
+    assert "min 0, max 999999, mean 499999.5" in told
+    assert len(told) < 3_000
+    assert "range" not in describe(np.array(["a", "b"]))
+    assert describe(pd.Series([1, 2], name="x")).startswith("pandas.Series, 2 int64")
+
+
+def test_code_is_told_with_its_source() -> None:
+    """Signature, documentation and source of a function; members of a class and a module."""
+    told = describe(add)
+    assert "add(a: int, b: int = 2) -> int" in told
+    assert "Add two numbers." in told
+    assert "return a + b" in told
+    assert "members" not in told
+    assert "frombytes" in describe(__import__("array")) + describe(__import__("array").array)
+
+
+def test_a_figure_is_told_by_its_axes() -> None:
+    """Title, labels and lines."""
+    figure, axes = plt.subplots()
+    axes.plot([1, 2])
+    axes.set_title("Growth")
+    assert "title Growth, x (none), y (none), 1 lines" in describe(figure)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("value", [Raises(), [Raises()], {"a": Raises()}], ids=["", "list", "dict"])
+def test_a_class_that_raises_is_survived(value: object) -> None:
+    """Its `repr` and attributes are named as failing."""
+    assert "whose repr raises ValueError" in describe(value)
+    assert "Raises" in line_of("x", value) or "item" in line_of("x", value)
+
+
+def test_what_is_long_is_cut() -> None:
+    """Texts, bytes, numbers, deep and long containers, and a long `repr`."""
+    values: list[object] = [
+        "x" * 100_000_000, b"x" * 100_000_000, 10**6_000, [list(range(10**6))] * 10**6,
+        dict.fromkeys(range(1000), "y" * 10000), Long(), [Long()] * 1000,
+    ]  # fmt: skip
+    for value in values:
+        assert len(describe(value)) < 200_000, type(value)
+        assert len(brief(value, 80)) < 20_000
+    assert size_of("x" * 1000) == "1,000 characters"
+
+
+def test_names_are_the_users_own() -> None:
+    """What IPython put there is left out; a dotted name is followed in modules and classes."""
+    shell: Any = InteractiveShell()
+    shell.run_cell("import array as arr\nheight = 180\n_hidden = 1")
+    assert users_names(shell) == ["arr", "height"]
+    assert line_of("height", 180) == "height: int = 180"
+    assert find(shell, "arr.array.append").__name__ == "append"
+    with pytest.raises(LookupError, match="There is height"):
+        find(shell, "heigth")
+    with pytest.raises(LookupError, match="run_python"):
+        find(shell, "height.real")
