@@ -17,13 +17,16 @@ START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 @dataclass(frozen=True)
 class Figure:
-    """Ours against a peer; `limit` is the ratio that must not be passed (from below if `least`)."""
+    """Ours against a peer; `limit` is the ratio that must not be passed (from below if `least`).
+
+    Without a limit it stands in the table to be looked at.
+    """
 
     what: str
     ours: float
     peer: float
     unit: str
-    limit: float
+    limit: float | None
     peer_name: str
     least: bool = False
 
@@ -35,6 +38,8 @@ class Figure:
     @property
     def held(self) -> bool:
         """Whether the ratio keeps its limit."""
+        if self.limit is None:
+            return True
         return self.ratio >= self.limit if self.least else self.ratio <= self.limit
 
     def row(self) -> str:
@@ -44,7 +49,7 @@ class Figure:
         ours, peer = _shown(self.ours, self.unit), _shown(self.peer, self.unit)
         return (
             f"| {self.what} | {ours} | {peer} ({self.peer_name}) "
-            f"| {self.ratio:.2f}{mark} | {sign} {self.limit:g} |"
+            f"| {self.ratio:.2f}{mark} | {f'{sign} {self.limit:g}' if self.limit else ''} |"
         )
 
 
@@ -74,10 +79,12 @@ def machine() -> str:
     )
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Return the whole table as Markdown."""
+def table(found: Sequence[Figure | str]) -> str:
+    """Return the whole table as Markdown, with what has to be said under it."""
+    figures = [figure for figure in found if isinstance(figure, Figure)]
+    notes = [note for note in found if isinstance(note, str)]
     rows = ["| | ipyclaude | peer | ratio | limit |", "|---|---|---|---|---|"]
-    return "\n".join([*rows, *(figure.row() for figure in figures), "", machine()])
+    return "\n".join([*rows, *(figure.row() for figure in figures), "", *notes, machine()])
 
 
 def write_readme(text: str) -> None:

@@ -21,7 +21,7 @@ StartKernel = Callable[..., Kernel]
 
 #: Any number will do; a failure is run again with the one that it printed.
 SEED = 20_261_124
-KILLS = 3
+KILLS = 10
 #: What the model sends in one turn, and the messages that a page is sent of it, about.
 STEPS, HEARD = 80, 34
 WORDS = "and goes on with many more words, " * 4
