@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 
 import pytest
 from live_notebook import Desk, LabNotebook, subshells_disabled
@@ -23,8 +24,15 @@ def _made(nb: LabNotebook, name: str) -> bool:
     return (nb.server.root / nb.path).with_name(f"{name}.txt").exists()
 
 
-@pytest.mark.parametrize("kernel", ["python3", "ipykernel-7.1.0", "ipykernel-6.31.0"])
-def test_a_click_answers_while_the_cell_runs(desk: Desk, kernel: str) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "version_"),
+    [
+        ("python3", version("ipykernel")),
+        ("ipykernel-7.1.0", "7.1.0"),
+        ("ipykernel-6.31.0", "6.31.0"),
+    ],
+)
+def test_a_click_answers_while_the_cell_runs(desk: Desk, kernel: str, version_: str) -> None:
     """A click in the very cell's widget allows once, for a pattern, or denies with a reason."""
     for name in ("once", "always", "ruled", "denied"):
         desk.model.script(*_touch(name))
@@ -33,6 +41,7 @@ def test_a_click_answers_while_the_cell_runs(desk: Desk, kernel: str) -> None:
         "%claude_session allow",
         f"%claude_session revoke {RULE}",
         "%%claude\nMake denied",
+        "import ipykernel\nprint(ipykernel.__version__)",
         kernel=kernel,
     )
     nb.start(1)
@@ -61,13 +70,16 @@ def test_a_click_answers_while_the_cell_runs(desk: Desk, kernel: str) -> None:
     assert not _made(nb, "denied")
     assert "not on a Friday" in json.dumps(desk.model.requests[-1]["messages"][-1])
     expect(nb.output(6).get_by_text("Over: denied")).to_be_visible()
+    nb.run(7)
+    assert nb.text(7) == f"{version_}\n"
 
 
-def test_input_asks_where_no_click_can_arrive(desk: Desk) -> None:
+@pytest.mark.parametrize("kernel", ["python3", "ipykernel-7.1.0"])
+def test_input_asks_where_no_click_can_arrive(desk: Desk, kernel: str) -> None:
     """With comms on the main shell only, the cell itself asks, and takes the answer."""
     desk.model.script(*_touch("typed"), *_touch("refused"))
     with subshells_disabled(desk.server):
-        nb = desk.open("%%claude\nMake typed", "%%claude\nMake refused")
+        nb = desk.open("%%claude\nMake typed", "%%claude\nMake refused", kernel=kernel)
         nb.start(1)
         box = nb.output(1).locator(".jp-Stdin-input")
         expect(nb.output(1)).to_contain_text("touch typed")

@@ -10,12 +10,13 @@ from live_notebook import Desk, LabNotebook
 from playwright.sync_api import expect
 
 from ipyclaude.testing import Reply, text, thinking, tool
+from ipyclaude.testing.replies import hold
 
 ANSWER = "The plan is done."
 
 
-def _plan(gate: threading.Event, last: threading.Event) -> list[Reply]:
-    """Thinking, words, a plan of two steps, a tool, and a last word; held twice."""
+def _plan(gate: threading.Event, work: threading.Event, last: threading.Event) -> list[Reply]:
+    """Thinking, words, a plan of two steps, a tool, and a last word; held three times."""
     return [
         Reply(tool("ToolSearch", {"query": "select:TaskCreate,TaskUpdate"})),
         Reply(
@@ -25,6 +26,7 @@ def _plan(gate: threading.Event, last: threading.Event) -> list[Reply]:
             tool("TaskCreate", {"subject": "Write it down", "description": "d"}),
         ),
         Reply(
+            hold(work),
             tool("TaskUpdate", {"taskId": "1", "status": "completed"}),
             tool("Bash", {"command": "echo from-the-tool", "description": "Say a word"}),
         ),
@@ -43,8 +45,8 @@ def _mime(outputs: list[dict[str, Any]]) -> set[str]:
 
 def test_a_turn_grows_before_the_eyes_and_stays_in_the_file(desk: Desk) -> None:
     """Words, to-dos and tools show while the cell runs; the file holds the answer (S10)."""
-    gate, last = threading.Event(), threading.Event()
-    desk.model.script(*_plan(gate, last))
+    gate, work, last = threading.Event(), threading.Event(), threading.Event()
+    desk.model.script(*_plan(gate, work, last))
     nb = desk.open("%%claude --allow Bash\nCount the birds")
     nb.start(1)
     expect(nb.hook(1, "message", "live").get_by_text("First words")).to_be_visible()
@@ -53,6 +55,8 @@ def test_a_turn_grows_before_the_eyes_and_stays_in_the_file(desk: Desk) -> None:
     expect(thought).to_contain_text("A thought that is folded.")
     expect(thought.get_by_text("A thought that is folded.")).to_be_hidden()
     gate.set()
+    expect(nb.hook(1, "todo", "pending").get_by_text("Count the birds")).to_be_visible()
+    work.set()
     expect(nb.hook(1, "todo", "completed").get_by_text("Count the birds")).to_be_visible()
     expect(nb.hook(1, "todo", "pending").get_by_text("Write it down")).to_be_visible()
     card = nb.output(1).locator('[data-tool="Bash"][data-state="ok"]')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 import signal
 import threading
@@ -52,6 +53,7 @@ from ipyclaude.messages import (
     TextBlock,
     ThinkingBlock,
     ToolResultBlock,
+    ToolUseBlock,
     UnknownBlock,
 )
 from ipyclaude.store.sqlite import SqliteStore
@@ -79,6 +81,7 @@ from ipyclaude.testing.replies import (
     unknown_block,
 )
 from ipyclaude.testing.replies import malformed as broken_event
+from ipyclaude.testing.requests import Request
 
 pytestmark = pytest.mark.asyncio
 
@@ -203,6 +206,54 @@ async def test_both_todo_families_become_todos(tmp_path: Path, family: str) -> N
         run = await run_turn(bench.made, "go")
     last = run.of(TodosChanged)[-1].todos
     assert [(t.content, t.status, t.active_form) for t in last] == [("a", "completed", "doing a")]
+
+
+async def test_a_subagents_todos_stand_under_its_call(tmp_path: Path) -> None:
+    """What a subagent means to do is in the same list, under the call that started it."""
+    mine = {"content": "mine", "activeForm": "Mine", "status": "in_progress"}
+    theirs = {"content": "theirs", "activeForm": "Theirs", "status": "pending"}
+    call = {"description": "d", "prompt": "sub work", "subagent_type": "general-purpose"}
+
+    steps = {
+        "go": [tool("TodoWrite", todos=[mine]), tool("Task", call), text("Over.")],
+        "sub work": [tool("TodoWrite", todos=[theirs]), text("Sub over.")],
+    }
+
+    def answer(request: Request) -> Answer:
+        told = request.prompts[0]
+        return Reply(steps["sub work" if "sub work" in told else "go"].pop(0))
+
+    env = {"CLAUDE_CODE_ENABLE_TASKS": "0", "ENABLE_TOOL_SEARCH": "0"}
+    async with opened(tmp_path, *[answer] * 5, env=env) as bench:
+        run = await run_turn(bench.made, "go")
+    todos = run.of(TodosChanged)[-1].todos
+    [started] = [b for b in run.blocks if isinstance(b, ToolUseBlock) and b.name == "Task"]
+    assert [(t.content, t.parent_tool_use_id) for t in todos] == [
+        ("mine", None),
+        ("theirs", started.id),
+    ]
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+async def test_how_it_is_set_up_reaches_the_cli(tmp_path: Path, *, isolated: bool) -> None:
+    """System prompt, folders and environment hold; `isolated` leaves out the project's settings."""
+    (tmp_path / "more").mkdir()
+    work = tmp_path / "here" / "work"
+    work.mkdir(parents=True)
+    (work / "CLAUDE.md").write_text("The project says moo.")
+    set_up: dict[str, Any] = {
+        "append_system_prompt": "Always rhyme.",
+        "add_dirs": (str(tmp_path / "more"),),
+        "isolated": isolated,
+    }
+    call = Reply(tool("Bash", command="echo $TALE", description="tell"))
+    async with opened(tmp_path, call, "end", env={"TALE": "a-told-tale"}, **set_up) as bench:
+        await run_turn(bench.made, "go")
+    first, second = (json.dumps(request) for request in bench.model.requests)
+    assert "Always rhyme." in first
+    assert str(tmp_path / "more") in first
+    assert ("The project says moo." in first) is not isolated
+    assert "a-told-tale" in second
 
 
 async def test_an_image_reaches_the_model(tmp_path: Path) -> None:

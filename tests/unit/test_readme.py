@@ -13,6 +13,7 @@ import pytest
 from ipyclaude.cli import make_parser
 from ipyclaude.commands import COMMANDS
 from ipyclaude.options import parse
+from ipyclaude.settings import IPyClaude
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -50,6 +51,17 @@ def test_shell_commands_are_right() -> None:
             assert done.stdout
         else:
             assert [program, *rest][:2] == ["pip", "install"]
+
+
+def test_settings_are_right() -> None:
+    """The README lists every setting, with the variable that its own help names."""
+    table = README.split("## Settings")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(\w+)`)? ?\|", table, re.M)
+    traits = IPyClaude.class_traits(config=True)
+    assert sorted(name for name, _ in rows) == sorted(traits)
+    for name, variable in rows:
+        named = re.findall(r"\((IPYCLAUDE_\w+)\)", traits[name].help)
+        assert named == ([variable] if variable else []), name
 
 
 def test_magics_are_right() -> None:
