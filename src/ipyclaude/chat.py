@@ -7,6 +7,7 @@ desk, and what changes comes back as events.
 from __future__ import annotations
 
 import asyncio
+import html
 from typing import Any
 
 from IPython.core.getipython import get_ipython
@@ -46,6 +47,15 @@ class ClaudeChat(View):
         #: The cell that shows this chat, under which the notebook's tools show too.
         self._parent = chosen.host.parent
         chosen.keep(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Add what a saved notebook shows where the widget's model is gone (S10)."""
+        plain: Any = super()
+        made: Any = plain._repr_mimebundle_(**kwargs)
+        data, metadata = made
+        name = f" in session {self._session.info.name!r}" if self._session is not None else ""
+        words = f"A chat with Claude{name}: %claude_session chat shows it again."
+        return {**data, "text/html": f"<p>{html.escape(words)}</p>", "text/plain": words}, metadata
 
     async def _on_prompt(self, request: r.Prompt) -> dict[str, str]:
         session = self._session or await self._open_new("")

@@ -229,6 +229,8 @@ class Page:
         #: When each piece of text came: monotonic seconds, the block's id, its length then.
         self.grown: list[tuple[float, str, int]] = []
         self.heard = 0
+        #: Older messages exist than those that the page was sent.
+        self.more = False
         self._replies: dict[str, p.Reply] = {}
         kernel.listen(self._message)
 
@@ -267,6 +269,15 @@ class Page:
         assert self.turn is not None
         return self.turn
 
+    def scroll_up(self) -> None:
+        """Fetch all that is older than what the page was sent at first."""
+        while self.more:
+            found = self.ask("older", before=next(iter(self.finished)), limit=500)
+            older = [Message.model_validate(m) for m in found["messages"]]
+            self.finished = {**{m.client_id: m for m in older}, **self.finished}
+            self.texts = {**{m.client_id: shown(m) for m in older}, **self.texts}
+            self.more = found["more"]
+
     @property
     def waiting(self) -> list[Approval]:
         """The questions that nobody has answered."""
@@ -301,6 +312,7 @@ class Page:
 
     def _redraw(self, told: p.Snapshot) -> None:
         self.session, self.todos, self.turn = told.session, told.todos, told.turn
+        self.more = told.more
         self.finished = {m.client_id: m for m in told.messages}
         self.texts = {m.client_id: shown(m) for m in told.messages}
         self.live = {block.k: block for block in told.live}
