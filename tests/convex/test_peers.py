@@ -1,6 +1,7 @@
-"""The same scenario by the official clients, with the same results.
+"""The same scenario by the official clients and by ours, with the same results.
 
-It shows that our server is one that the official clients take for Convex.
+It shows two things at once: that our server is one that the official clients take for Convex, and
+that our client is one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ SCENARIO = HERE / "scenario.json"
 PEERS = {
     "npm": ["node", str(SERVER / "peers/npm.ts")],
     "pypi": [sys.executable, str(HERE / "peers/pypi.py")],
+    "ours": [sys.executable, str(HERE / "peers/ours.py")],
 }
 
 

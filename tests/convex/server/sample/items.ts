@@ -67,6 +67,33 @@ export const list = query({
   },
 });
 
+/** Write many items at once. */
+export const fill = mutation({
+  args: { list: v.string(), count: v.number(), size: v.number(), api },
+  returns: v.null(),
+  handler: async (ctx, { list, count, size }) => {
+    const owner = await callerOf(ctx);
+    const value = "x".repeat(size);
+    for (let seq = 0; seq < count; seq++)
+      await ctx.db.insert("items", { owner, list, clientId: `${seq}`, seq, value });
+    return null;
+  },
+});
+
+/** How many items there are: reads them all. */
+export const count = query({
+  args: { list: v.string() },
+  returns: v.number(),
+  handler: async (ctx, { list }) => {
+    const owner = await callerOf(ctx);
+    const found = await ctx.db
+      .query("items")
+      .withIndex("by_list", (q) => q.eq("owner", owner).eq("list", list))
+      .collect();
+    return found.length;
+  },
+});
+
 /** The items after one, as a tail is read. */
 export const after = query({
   args: { list: v.string(), after: v.number(), limit: v.number() },

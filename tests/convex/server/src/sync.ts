@@ -72,6 +72,8 @@ export class SyncSocket {
   private readonly queries = new Map<number, Watched>();
   private readonly ping: NodeJS.Timeout;
   private sent: Version = { querySet: 0, identity: 0, ts: 0n };
+  /** Clients show a mutation as done at the next transition, even where it brings nothing else. */
+  private owesTransition = false;
   private received = { querySet: 0, identity: 0 };
   private identity: Identity = { kind: "none" };
   private sessionId = "";
@@ -256,6 +258,7 @@ export class SyncSocket {
     if (outcome === null) return;
     const ts = outcome.ok ? encodeU64(outcome.run.commitTs ?? deployment.lastTs) : undefined;
     this.send({ type: "MutationResponse", requestId: message.requestId, ...reply(outcome), ts });
+    this.owesTransition = true;
     this.schedule();
   }
 
@@ -283,11 +286,19 @@ export class SyncSocket {
       while (this.isScheduled && !this.isClosed) {
         this.isScheduled = false;
         this.checkToken();
-        await this.deployment.atOneMoment(() => this.transition());
+        await this.deployment.atOneMoment(async () => {
+          if (this.hasNews()) await this.transition();
+        });
       }
     } finally {
       this.isUpdating = false;
     }
+  }
+
+  private hasNews(): boolean {
+    const { sent, received } = this;
+    if (sent.querySet !== received.querySet || sent.identity !== received.identity) return true;
+    return this.owesTransition || [...this.queries.values()].some(({ live }) => !live?.isValid);
   }
 
   private async transition(): Promise<void> {
@@ -306,6 +317,7 @@ export class SyncSocket {
     const { lastTs, stats } = this.deployment;
     this.sent = { ...received, ts: lastTs > start.ts ? lastTs : start.ts };
     stats.totals.transitions += 1;
+    this.owesTransition = false;
     const wire = (version: Version) => ({ ...version, ts: encodeU64(version.ts) });
     this.send({
       type: "Transition",
