@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from convex_server import FUNCTIONS, SERVER, ConvexServer, Faults, load_hatch_build
+from convex_server import FUNCTIONS, SERVER, ConvexServer, Faults, build_push, load_hatch_build
 from tokens import Issuer, MakeToken
 
 
@@ -51,6 +52,12 @@ def sample_session(issuer: Issuer) -> Iterator[ConvexServer]:
     with ConvexServer(issuer) as server:
         server.deploy(SERVER)
         yield server
+
+
+@pytest.fixture(scope="session")
+def sample_push(sample_session: ConvexServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The push of the sample functions, for servers that start with it."""
+    return build_push(SERVER, tmp_path_factory.mktemp("push") / "sample.json")
 
 
 @pytest.fixture

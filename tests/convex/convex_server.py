@@ -160,6 +160,8 @@ class ConvexServer:
         A push request to start with, as `build_push` writes it.
     chunk_bytes
         Split larger transitions into parts for every client, not only for npm's.
+    redact
+        Say of an error that is no ConvexError only "Server Error", as in production.
     """
 
     def __init__(
@@ -168,12 +170,13 @@ class ConvexServer:
         *,
         push: Path | None = None,
         chunk_bytes: int | None = None,
+        redact: bool = False,
     ) -> None:
         self.issuer = issuer or Issuer()
         self.admin_key = ADMIN_KEY
         self._hatch = load_hatch_build()
         self._hatch.install_modules(SERVER)
-        self._process = self._start(push, chunk_bytes)
+        self._process = self._start(push, chunk_bytes, redact)
         assert self._process.stdout is not None
         line = json.loads(self._process.stdout.readline())
         self.url: str = line["url"]
@@ -183,12 +186,16 @@ class ConvexServer:
         self.faults = Faults(self._control)
         self.trust(self.issuer)
 
-    def _start(self, push: Path | None, chunk_bytes: int | None) -> subprocess.Popen[str]:
+    def _start(
+        self, push: Path | None, chunk_bytes: int | None, redact: bool
+    ) -> subprocess.Popen[str]:
         options = ["--admin-key", self.admin_key]
         if push is not None:
             options += ["--push", str(push)]
         if chunk_bytes is not None:
             options += ["--chunk", str(chunk_bytes)]
+        if redact:
+            options.append("--redact")
         with self._hatch.node_environment() as env:
             return subprocess.Popen(
                 ["node", str(SERVER / "server.ts"), *options],

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from pathlib import Path
+
+import httpx
 import pytest
 from convex_server import ConvexServer, FunctionFailed, Refused
 from tokens import MakeToken
@@ -41,3 +46,45 @@ def test_a_bad_token_is_refused(sample: ConvexServer, make_token: MakeToken) -> 
     with pytest.raises(Refused) as refused:
         sample.call("query", "items:whoami", token=make_token("ada", expires_in=-60))
     assert refused.value.status == 401
+
+
+def test_production_tells_no_details(sample: ConvexServer, sample_push: Path) -> None:
+    """With `redact` an error says nothing of itself, but for what a ConvexError carries."""
+    with ConvexServer(push=sample_push, redact=True) as server:
+        with pytest.raises(FunctionFailed) as failed:
+            server.call("mutation", "items:crash")
+        assert str(failed.value).endswith("] Server Error")
+        with pytest.raises(FunctionFailed) as refused:
+            server.call("mutation", "items:refuse", {"data": {"code": "NotFound"}})
+        assert refused.value.data == {"code": "NotFound"}
+    with pytest.raises(FunctionFailed, match="TypeError: a bug"):
+        sample.call("mutation", "items:crash")
+
+
+def test_a_file_comes_back(sample: ConvexServer, make_token: MakeToken) -> None:
+    """What is uploaded is there by its address, with its type, size and hash."""
+    token = make_token("files")
+    url = sample.call("mutation", "files:uploadUrl", token=token)
+    data = bytes(range(256)) * 1000
+    stored = httpx.post(url, content=data, headers={"content-type": "image/png"}).json()
+    ids = {"storageId": stored["storageId"]}
+    known = sample.call("query", "files:metadata", ids)
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    assert (known["size"], known["sha256"], known["contentType"]) == (
+        len(data),
+        digest,
+        "image/png",
+    )
+    answer = httpx.get(sample.call("query", "files:url", ids))
+    assert (answer.content, answer.headers["content-type"]) == (data, "image/png")
+
+
+def test_actions_and_scheduled_functions_write(sample: ConvexServer, make_token: MakeToken) -> None:
+    """An action's mutations commit one by one; a cron job's function runs when a test says so."""
+    token = make_token("acts")
+    args = {"list": "l", "clientId": "1", "value": 1}
+    assert sample.call("action", "items:addTwice", args, token=token) == [1, 2]
+    assert sample.call("query", "items:list", {"list": "l"}, token=token) == [1, 1]
+    before = sample.stats()["transactions"]
+    sample.run_cron("add an item")
+    assert sample.stats()["transactions"] == before + 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from convex_server import SERVER, ConvexServer
+from convex_server import ConvexServer
 from raw_socket import RawSocket
 from tokens import MakeToken
 from websockets.exceptions import ConnectionClosed
@@ -236,15 +237,16 @@ def test_a_client_from_the_future_is_sent_away(sample: ConvexServer) -> None:
         assert closed.value.rcvd.code == 1011
 
 
-def test_a_long_transition_comes_in_parts() -> None:
+def test_a_long_transition_comes_in_parts(sample_push: Path) -> None:
     """Parts, put together in order, are the transition."""
-    with ConvexServer(chunk_bytes=1000) as server:
-        server.deploy(SERVER)
-        with RawSocket(server.url) as raw:
-            raw.watch(1, "items:text", length=2500)
-            parts = [raw.receive()]
-            assert parts[0]["type"] == "TransitionChunk"
-            parts += [raw.receive() for _ in range(parts[0]["totalParts"] - 1)]
-            assert [part["partNumber"] for part in parts] == list(range(len(parts)))
-            whole = json.loads("".join(part["chunk"] for part in parts))
-            assert whole["modifications"][0]["value"] == "x" * 2500
+    with (
+        ConvexServer(push=sample_push, chunk_bytes=1000) as server,
+        RawSocket(server.url) as raw,
+    ):
+        raw.watch(1, "items:text", length=2500)
+        parts = [raw.receive()]
+        assert parts[0]["type"] == "TransitionChunk"
+        parts += [raw.receive() for _ in range(parts[0]["totalParts"] - 1)]
+        assert [part["partNumber"] for part in parts] == list(range(len(parts)))
+        whole = json.loads("".join(part["chunk"] for part in parts))
+        assert whole["modifications"][0]["value"] == "x" * 2500

@@ -8,9 +8,8 @@ import time
 from functools import cached_property
 from typing import Any, Protocol
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm
+from joserfc import jws
+from joserfc.jwk import ECKey, RSAKey
 
 AUDIENCE = "ipyclaude"
 
@@ -30,21 +29,32 @@ class Issuer:
         The issuer's name, the first half of a `tokenIdentifier`.
     kid
         The key's name, in the header of each token.
+    algorithm
+        "ES256" or "RS256".
     """
 
-    def __init__(self, url: str = "https://issuer.test", kid: str = "test-key") -> None:
+    def __init__(
+        self,
+        url: str = "https://issuer.test",
+        kid: str = "test-key",
+        *,
+        algorithm: str = "ES256",
+    ) -> None:
         self.url = url
         self.kid = kid
+        self.algorithm = algorithm
 
     @cached_property
-    def key(self) -> ec.EllipticCurvePrivateKey:
+    def key(self) -> ECKey | RSAKey:
         """The private key; made when first needed."""
-        return ec.generate_private_key(ec.SECP256R1())
+        words = {"kid": self.kid, "use": "sig", "alg": self.algorithm}
+        if self.algorithm == "RS256":
+            return RSAKey.generate_key(2048, words)
+        return ECKey.generate_key("P-256", words)
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JSON web key set."""
-        public = ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
-        return {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "ES256"}]}
+        return {"keys": [self.key.as_dict(private=False)]}
 
     def provider(self) -> dict[str, str]:
         """Return the provider in the form of Convex's auth.config.ts."""
@@ -53,7 +63,7 @@ class Issuer:
             "type": "customJwt",
             "issuer": self.url,
             "jwks": f"data:text/plain;charset=utf-8;base64,{packed}",
-            "algorithm": "ES256",
+            "algorithm": self.algorithm,
             "applicationID": AUDIENCE,
         }
 
@@ -62,7 +72,7 @@ class Issuer:
         sub: str | None,
         *,
         expires_in: float = 3600,
-        algorithm: str = "ES256",
+        algorithm: str = "",
         headers: dict[str, Any] | None = None,
         **claims: Any,
     ) -> str:
@@ -74,8 +84,10 @@ class Issuer:
             Who it is for; None leaves the claim out.
         expires_in
             Seconds from now; negative makes one that has run out.
-        claims
-            Further claims; one of None is left out.
+        algorithm
+            What it is signed by, if not by the issuer's; "none" signs nothing.
+        headers, claims
+            Further ones; one of None is left out.
         """
         now = time.time()
         stated = {
@@ -88,10 +100,11 @@ class Issuer:
             "email": sub and f"{sub}@example.test",
             **claims,
         }
-        payload = {name: value for name, value in stated.items() if value is not None}
-        return jwt.encode(
-            payload,
-            "" if algorithm == "none" else self.key,
-            algorithm=algorithm,
-            headers={"kid": self.kid, "typ": "JWT", **(headers or {})},
-        )
+        used = algorithm or self.algorithm
+        header = {"alg": used, "kid": self.kid, "typ": "JWT", **(headers or {})}
+        payload = json.dumps(_without_none(stated)).encode()
+        return jws.serialize_compact(_without_none(header), payload, self.key, algorithms=[used])
+
+
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

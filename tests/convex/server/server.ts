@@ -1,7 +1,7 @@
 // A Convex deployment to test against. Prints one line of JSON once it listens: the addresses of
 // the deployment and of the tests' door (README.md).
 //
-// node server.ts [--port 0] [--admin-key KEY] [--push FILE] [--chunk BYTES]
+// node server.ts [--port 0] [--admin-key KEY] [--push FILE] [--chunk BYTES] [--redact]
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { AdminApi } from "./src/admin.ts";
@@ -19,10 +19,12 @@ const { values } = parseArgs({
     "admin-key": { type: "string", default: "test|key" },
     push: { type: "string" },
     chunk: { type: "string" },
+    redact: { type: "boolean", default: false },
   },
 });
 const adminKey = values["admin-key"];
 const deployment = new Deployment(adminKey);
+deployment.isRedacting = values.redact;
 const base = (): string => listener.url;
 const admin = new AdminApi(deployment, adminKey, base);
 const api = new PublicApi(deployment, base);

@@ -51,7 +51,11 @@ export class AdminApi {
       await load(parse<PushRequest>(request), this.deployment.push);
       return { schemaChange: NO_CHANGE };
     },
-    "/api/deploy2/wait_for_schema": () => ({ type: "complete" }),
+    "/api/deploy2/wait_for_schema": () => {
+      const error = this.staged && this.deployment.misfit(this.staged);
+      if (error === null) return { type: "complete" };
+      return { type: "failed", error, componentPath: "", tableName: null };
+    },
     "/api/deploy2/finish_push": (request) => {
       if (!parse<PushRequest>(request).dryRun && this.staged) this.deployment.install(this.staged);
       this.staged = null;

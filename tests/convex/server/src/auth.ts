@@ -125,7 +125,7 @@ export class Authenticator {
     const provider = this.providerFor(token);
     try {
       const { typ, kid } = decodeProtectedHeader(token);
-      if (provider.type === "customJwt" && (typ === undefined || kid === undefined))
+      if (provider.type === "customJwt" && !(typ && kid))
         throw new Error("the header needs kid and typ");
       const { payload } = await jwtVerify(token, await this.keysFor(provider), {
         algorithms: [provider.algorithm ?? "RS256"],

@@ -1,5 +1,6 @@
 // Gives convex-test's database indexes, records of what was read, Convex's limits on documents,
 // and a gate before its transactions.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { jsonToConvex } from "convex/values";
 import { Gate } from "./gate.ts";
 import { type Change, Indexes } from "./indexes.ts";
@@ -17,6 +18,8 @@ import { checkDocument } from "./limits.ts";
 import { runs } from "./run.ts";
 
 export const gate = new Gate();
+/** The type of the file that is being stored. */
+export const uploading = new AsyncLocalStorage<string>();
 
 export interface Hooks {
   /** Called before a top-level transaction commits; throwing rolls it back. */
@@ -164,6 +167,7 @@ const original = {
   _validate: base._validate,
   _resolveQuerySource: base._resolveQuerySource,
   get: base.get,
+  insert: base.insert,
   commit: base.commit,
   paginate: base.paginate,
 };
@@ -204,6 +208,13 @@ base.validateSchema = function validateSchema() {
 base._validate = function _validate(table, value) {
   original._validate.call(this, table, value);
   if (!table.startsWith("_")) checkDocument(value);
+};
+
+base.insert = function insert(table, value) {
+  // convex-test keeps no type of a file.
+  const contentType = uploading.getStore();
+  const known = table === "_storage" && contentType ? { ...value, contentType } : value;
+  return original.insert.call(this, table, known);
 };
 
 base._resolveQuerySource = function _resolveQuerySource(query) {

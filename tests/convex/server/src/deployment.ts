@@ -7,7 +7,7 @@ import { makeFunctionReference } from "convex/server";
 import { type Value as ConvexValue, convexToJson, jsonToConvex } from "convex/values";
 import type { TestConvexForDataModel } from "convex-test";
 import { Authenticator, type Identity, type Provider, type User } from "./auth.ts";
-import { gate, inherit, install, newestDatabase } from "./database.ts";
+import { gate, inherit, install, newestDatabase, uploading } from "./database.ts";
 import { Faults, RETRIES } from "./faults.ts";
 import type { Change } from "./indexes.ts";
 import { type Database, internals } from "./internals.ts";
@@ -61,6 +61,8 @@ export class Deployment {
   readonly settled = new Map<string, Promise<Outcome>>();
   lastTs = BigInt(Date.now()) * 1_000_000n;
   push: Push | null = null;
+  /** Tell clients no more of an error than production does. */
+  isRedacting = false;
   /** Answers the CLI's own queries; null where it is none of them. */
   system: (path: string, args: Json) => Value | null = () => null;
   /** Called when all that is watched must be looked at anew. */
@@ -85,8 +87,29 @@ export class Deployment {
 
   // ---- pushes -----------------------------------------------------------------------------
 
-  /** Put a push into force; documents stay, and must suit the new schema. */
+  /** Say why the documents don't suit a push's schema, or null if they do. */
+  misfit(push: Push): string | null {
+    const { database } = this.prepare(push);
+    try {
+      if (this.database !== null) inherit(this.database, database);
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Put a push into force; documents stay. */
   install(push: Push): void {
+    const { test, database } = this.prepare(push);
+    if (this.database !== null) inherit(this.database, database);
+    this.test = test;
+    this.database = database;
+    this.push = push;
+    this.auth.providers = push.providers;
+    this.forgetQueries();
+  }
+
+  private prepare(push: Push): { test: Accessor; database: Database } {
     const modules: Record<string, () => Promise<unknown>> = {
       "./_generated/api.js": async () => ({}),
     };
@@ -96,13 +119,7 @@ export class Deployment {
       modules,
       transactionLimits: true,
     });
-    const database = newestDatabase();
-    if (this.database !== null) inherit(this.database, database);
-    this.test = test as unknown as Accessor;
-    this.database = database;
-    this.push = push;
-    this.auth.providers = push.providers;
-    this.forgetQueries();
+    return { test: test as unknown as Accessor, database: newestDatabase() };
   }
 
   private forgetQueries(): void {
@@ -199,7 +216,7 @@ export class Deployment {
       run.conflicted = error instanceof Conflict;
       if (run.conflicted) this.stats.of(run.path).conflicts += 1;
       this.stats.ran(run, true);
-      return { ok: false, ...describe(error), run };
+      return { ok: false, ...describe(error, this.isRedacting), run };
     }
   }
 
@@ -282,8 +299,11 @@ export class Deployment {
   // ---- storage ----------------------------------------------------------------------------
 
   async store(blob: Blob): Promise<string> {
-    if (this.test === null) throw new Error("nothing has been pushed");
-    return await this.test.run(async (ctx) => await ctx.storage.store(blob));
+    const { test } = this;
+    if (test === null) throw new Error("nothing has been pushed");
+    return await uploading.run(blob.type, () =>
+      test.run(async (ctx) => await ctx.storage.store(blob)),
+    );
   }
 
   /** Return a stored file, or null. */
@@ -306,7 +326,10 @@ export class Deployment {
   }
 }
 
-function describe(error: unknown): { error: string; data?: Value | undefined } {
+function describe(
+  error: unknown,
+  isRedacting: boolean,
+): { error: string; data?: Value | undefined } {
   const id = randomBytes(8).toString("hex");
   const intro = `[Request ID: ${id}] Server Error`;
   if (error instanceof Conflict)
@@ -318,6 +341,7 @@ function describe(error: unknown): { error: string; data?: Value | undefined } {
     const text = typeof json === "string" ? json : JSON.stringify(json);
     return { error: `${intro}\nUncaught ConvexError: ${text}\n`, data: new Value(json) };
   }
+  if (isRedacting) return { error: intro };
   const { name, message } =
     error instanceof Error ? error : { name: "Error", message: String(error) };
   return { error: `${intro}\nUncaught ${name}: ${message}\n` };
