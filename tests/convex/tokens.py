@@ -6,10 +6,10 @@ import base64
 import json
 import time
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from joserfc import jws
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, KeyParameters, RSAKey
 
 AUDIENCE = "ipyclaude"
 
@@ -47,10 +47,11 @@ class Issuer:
     @cached_property
     def key(self) -> ECKey | RSAKey:
         """The private key; made when first needed."""
-        words = {"kid": self.kid, "use": "sig", "alg": self.algorithm}
+        words: KeyParameters = {"kid": self.kid, "use": "sig", "alg": self.algorithm}
+        # Their return type is not stated.
         if self.algorithm == "RS256":
-            return RSAKey.generate_key(2048, words)
-        return ECKey.generate_key("P-256", words)
+            return cast("RSAKey", RSAKey.generate_key(2048, words))  # pyright: ignore[reportUnknownMemberType]
+        return cast("ECKey", ECKey.generate_key("P-256", words))  # pyright: ignore[reportUnknownMemberType]
 
     def jwks(self) -> dict[str, Any]:
         """Return the public key as a JSON web key set."""
