@@ -3,6 +3,7 @@
     IpyClaudeError                  what happened, why, what to do next
     ├── UsageMistake                a wrong option, an empty prompt, an unknown subcommand
     ├── SettingsError               a setting has a value that cannot work
+    ├── PolicyError                 the administrator has set it; `lock` names what
     ├── SessionError
     │   ├── SessionNotFound
     │   ├── SessionNameTaken
@@ -77,6 +78,14 @@ class UsageMistake(IpyClaudeError):
 
 class SettingsError(IpyClaudeError):
     """A setting has a value that cannot work."""
+
+
+class PolicyError(IpyClaudeError):
+    """The administrator has set it. `lock` is the name in `IPyClaudePolicy`."""
+
+    def __init__(self, what: str, why: str = "", fix: str = "", *, lock: str = "") -> None:
+        super().__init__(what, why, fix)
+        self.lock = lock
 
 
 class SessionError(IpyClaudeError):
@@ -179,7 +188,9 @@ class SignedOut(CloudError):
 
 
 class EngineError(IpyClaudeError):
-    """A turn failed; the session is still usable."""
+    """A turn failed; the session is still usable. `cost_usd` is what it cost all the same."""
+
+    cost_usd: float = 0.0
 
 
 class CliNotFound(EngineError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from .leases import alive, make_holder
 from .messages import SessionInfo, Value
 from .notebook import SERVER, UNASKED, Borrower, Notebook
 from .permissions import Permissions
+from .policy import Policy
 from .protocol import Status
 from .recovery import abandoned
 from .runtime import Runtime
@@ -38,6 +40,8 @@ class App:
     def __init__(self, shell: Any) -> None:
         self.host = Host(shell)
         self.settings = IPyClaude.load(shell.config)
+        self.policy = Policy.load()
+        self.policy.apply(self.settings)
         self.runtime = Runtime()
         self.store = SqliteStore(self.settings.store_path)
         self.transcripts = make_transcripts(self.store)
@@ -46,6 +50,7 @@ class App:
             allow=(*UNASKED, *self.settings.allow),
             deny=self.settings.deny,
             by=self.settings.server_label,
+            refusal=self.policy.refusal,
         )
         self.sign_ins = SignIns(self.settings.store_path.parent)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
@@ -118,6 +123,7 @@ class App:
                 make_engine=self._make_engine,
                 options=self._options(info),
                 holder=self._holder,
+                guard=self._guard,
             )
             self._sessions[info.client_id] = session
             if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
@@ -188,6 +194,13 @@ class App:
             cli_path=s.cli_path,
         )
 
+    def _guard(self, options: EngineOptions) -> EngineOptions:
+        return self.policy.guard(options, self._spent_today)
+
+    def _spent_today(self) -> float:
+        today = time.strftime("%Y-%m-%d")
+        return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
+
     def _make_engine(self, session: Session) -> Engine:
         from .engine.claude import ClaudeEngine
 
@@ -228,7 +241,9 @@ class App:
             changes["model"] = model
         if mode:
             changes["permission_mode"] = mode
-        session.options = replace(session.options, **changes)
+        wanted = replace(session.options, **changes)
+        self._guard(wanted)
+        session.options = wanted
 
     def session(self, ref: str | None) -> Session:
         """Return a session by name or id, else the notebook's own."""

@@ -117,13 +117,21 @@ class Permissions:
     """Decides tool calls of all sessions of one kernel. Used from the event-loop thread."""
 
     def __init__(
-        self, store: Store, *, allow: Sequence[str] = (), deny: Sequence[str] = (), by: str = ""
+        self,
+        store: Store,
+        *,
+        allow: Sequence[str] = (),
+        deny: Sequence[str] = (),
+        by: str = "",
+        refusal: Callable[[str], str] = lambda _: "",
     ) -> None:
         for rule in (*allow, *deny):
             parse_rule(rule)
         self._store = store
         self._allow, self._deny = tuple(allow), tuple(deny)
         self._by = by
+        #: Says why nobody may allow a tool, or nothing.
+        self._refusal = refusal
         self._waiting: dict[str, asyncio.Future[Approval]] = {}
 
     async def decide(
@@ -154,6 +162,9 @@ class Permissions:
     def _by_rule(
         self, request: ToolRequest, session_id: str, allow: Sequence[str]
     ) -> Decision | None:
+        refused = self._refusal(request.name)
+        if refused:
+            return Decision(allow=False, reason=refused)
         stored = self._store.rules(session_id)
         denied = _first(
             (*self._deny, *(r.pattern for r in stored if r.behavior == "deny")), request

@@ -34,6 +34,8 @@ from .turn import Answer, Question, Turn
 STOP_SECONDS = 5.0  # how long a stopped turn may take to end by itself
 
 EngineFactory = Callable[["Session"], Engine]
+#: Returns the options that a turn may run with, or raises.
+Guard = Callable[[EngineOptions], EngineOptions]
 
 
 class Session:
@@ -48,8 +50,10 @@ class Session:
         make_engine: EngineFactory,
         options: EngineOptions,
         holder: str,
+        guard: Guard = lambda options: options,
     ) -> None:
         self.options = options
+        self._guard = guard
         self.rate_limit: RateLimit | None = None
         self.slash_commands: tuple[str, ...] = ()
         self._journal = Journal(info, store)
@@ -110,17 +114,20 @@ class Session:
 
         Raises
         ------
+        PolicyError
+            The administrator does not allow it.
         SessionBusy
             A turn is running, here or in another kernel.
         StoreError
             The prompt could not be stored; nothing was asked.
         """
         self.check_free()
+        options = self._guard(replace(self.options, **question.changes))
         turn = self._running = Turn(
             question,
             self._journal,
             self._permissions,
-            model=self.options.model,
+            model=options.model,
             end_engine=self._end_engine,
         )
         self._idle.clear()
@@ -129,7 +136,7 @@ class Session:
             self.recover()
             heartbeat = asyncio.ensure_future(self._keep(turn))
             try:
-                return await turn.run(self._events(turn))
+                return await turn.run(self._events(turn, options))
             finally:
                 heartbeat.cancel()
                 self._lease.give_back()
@@ -165,12 +172,14 @@ class Session:
             )
         )
 
-    async def _events(self, turn: Turn) -> AsyncGenerator[EngineEvent, None]:
+    async def _events(
+        self, turn: Turn, options: EngineOptions
+    ) -> AsyncGenerator[EngineEvent, None]:
         engine = self._engine
         if engine is None:
             # In a thread: the first engine imports the SDK, and views must not wait for that.
             engine = self._engine = await asyncio.to_thread(self._make_engine, self)
-        await engine.configure(replace(self.options, **turn.question.changes))
+        await engine.configure(options)
         if turn.stopping:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return

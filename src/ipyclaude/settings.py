@@ -113,6 +113,14 @@ class IPyClaude(Configurable):
     demo = Bool(help="Say on screen that a script answers, not Claude (IPYCLAUDE_DEMO).").tag(
         config=True
     )
+    convex_url = Unicode(
+        help="The Convex deployment that sessions are replicated to (CONVEX_URL); unset keeps all "
+        "on this machine, with no network."
+    ).tag(config=True)
+    replicate_transcripts = Bool(
+        help="Replicate Claude's own memory of a session too, tool output included "
+        "(IPYCLAUDE_REPLICATE_TRANSCRIPTS); without it others can read a session, not go on in it."
+    ).tag(config=True)
     identity = Enum(
         IDENTITIES,
         help="How you are signed in to Convex (IPYCLAUDE_IDENTITY); auto takes what is set, then "
@@ -201,6 +209,14 @@ class IPyClaude(Configurable):
     @default("demo")
     def _default_demo(self) -> bool:
         return _from_env("DEMO", False, _flag)
+
+    @default("convex_url")
+    def _default_convex_url(self) -> str:
+        return os.environ.get("CONVEX_URL", "")
+
+    @default("replicate_transcripts")
+    def _default_replicate_transcripts(self) -> bool:
+        return _from_env("REPLICATE_TRANSCRIPTS", True, _flag)
 
     @default("identity")
     def _default_identity(self) -> str:

@@ -170,7 +170,8 @@ class Turn:
         if self.stopping and isinstance(error, EngineError):
             error, result = None, ResultBlock(outcome="stopped")
         if error is not None:
-            result = ResultBlock(outcome="failed")
+            cost = error.cost_usd if isinstance(error, EngineError) else 0.0
+            result = ResultBlock(outcome="failed", cost_usd=cost)
         return self._ended(result, error)
 
     async def fail(self, error: IpyClaudeError) -> None:

@@ -91,6 +91,10 @@ class EngineOptions:
     cli_path: str | None = None
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()
+    #: The only built-in tools that there are; None for all of them.
+    tools: tuple[str, ...] | None = None
+    #: Load no MCP server but those of `mcp_servers`.
+    own_mcp_servers_only: bool = False
     #: JSON schema of a structured answer.
     output_schema: dict[str, Any] | None = None
 

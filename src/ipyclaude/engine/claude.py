@@ -203,7 +203,9 @@ class ClaudeEngine:
         if raw.get("is_error") and not stopped:
             mapper = self._mapper
             budget = self._wanted.max_budget_usd
-            raise from_result(raw, mapper.api_error, budget, mapper.resets_at)
+            error = from_result(raw, mapper.api_error, budget, mapper.resets_at)
+            error.cost_usd = cost
+            raise error
         turn.events.put_nowait(TurnEnded(_result(raw, cost, stopped=stopped)))
 
     async def _broken(self, error: Exception) -> EngineError:
@@ -286,6 +288,8 @@ class ClaudeEngine:
             setting_sources=[] if wanted.isolated else None,
             env=_env(wanted),
             cli_path=wanted.cli_path,
+            tools=None if wanted.tools is None else list(wanted.tools),
+            strict_mcp_config=wanted.own_mcp_servers_only,
             allowed_tools=list(wanted.allowed_tools),
             disallowed_tools=[*wanted.disallowed_tools, *_NEEDS_TERMINAL],
             output_format=_output_format(wanted.output_schema),

@@ -1,0 +1,166 @@
+"""What the administrator has set holds, says so, and is read from where only they can write."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ipyclaude.engine import EngineOptions
+from ipyclaude.exceptions import PolicyError, SettingsError
+from ipyclaude.policy import FOLDERS, IPyClaudePolicy, Policy
+from ipyclaude.settings import IPyClaude
+
+OPEN = EngineOptions(cwd="/", session_id="x")
+
+
+def policy(tmp_path: Path, **env: str) -> Policy:
+    """Return the policy of these `IPYCLAUDE_LOCK_…` variables."""
+    return Policy.load([tmp_path], {f"IPYCLAUDE_LOCK_{name}": text for name, text in env.items()})
+
+
+def settings(**values: object) -> IPyClaude:
+    loaded = IPyClaude.load()
+    for name, value in values.items():
+        setattr(loaded, name, value)
+    return loaded
+
+
+def nothing() -> float:
+    return 0.0
+
+
+def test_without_locks_nothing_changes(tmp_path: Path) -> None:
+    """Where no administrator has set anything, options and settings are left as they are."""
+    free, loaded = policy(tmp_path), settings(model="any", convex_url="https://x.test")
+    free.apply(loaded)
+    assert (loaded.model, loaded.convex_url) == ("any", "https://x.test")
+    assert free.guard(OPEN, nothing) == OPEN
+    assert free.refusal("Bash") == ""
+
+
+@pytest.mark.parametrize(
+    ("lock", "text", "change", "words"),
+    [
+        ("models", "opus, haiku-*", {"model": "sonnet"}, "model 'sonnet'"),
+        ("permission_modes", "default,plan", {"permission_mode": "bypassPermissions"}, "mode"),
+        ("mcp_servers", "docs", {"mcp_servers": {"docs": {}, "shell": {}}}, "server 'shell'"),
+        ("mcp_servers", "", {"mcp_servers": {"shell": {}}}, "server 'shell'"),
+        ("max_budget_usd", "0.5", {"max_budget_usd": 0.51}, "$0.51"),
+    ],
+)
+def test_a_turn_beyond_a_lock_is_refused(
+    tmp_path: Path, lock: str, text: str, change: dict[str, Any], words: str
+) -> None:
+    """As a turn's option and as a setting it is refused, and says who has set what."""
+    held = policy(tmp_path, **{lock.upper(): text})
+    with pytest.raises(PolicyError) as caught:
+        held.guard(replace(OPEN, **change), nothing)
+    assert words in caught.value.what
+    assert caught.value.lock == lock
+    assert caught.value.why == f"The administrator has set this (IPYCLAUDE_LOCK_{lock.upper()})."
+    assert caught.value.fix.startswith("Allowed: ")
+    with pytest.raises(PolicyError, match="administrator"):
+        held.apply(settings(**change))
+
+
+def test_what_is_allowed_goes_through(tmp_path: Path) -> None:
+    """A choice within the locks stays; what nobody chose becomes the administrator's first."""
+    held = policy(tmp_path, MODELS="opus, haiku-*", PERMISSION_MODES="plan,acceptEdits")
+    chosen = replace(OPEN, model="haiku-4", permission_mode="acceptEdits")
+    held.apply(settings(model="haiku-4", permission_mode="acceptEdits"))
+    assert held.guard(chosen, nothing) == chosen
+    filled = held.guard(OPEN, nothing)
+    assert (filled.model, filled.permission_mode) == ("opus", "plan")
+    with pytest.raises(PolicyError, match="must be named"):
+        policy(tmp_path, MODELS="haiku-*").guard(OPEN, nothing)
+
+
+def test_tools_are_cut_down(tmp_path: Path) -> None:
+    """Claude is not even told of another built-in tool, and another MCP tool is refused."""
+    held = policy(tmp_path, TOOLS="Read,mcp__notebook__*", MCP_SERVERS="docs")
+    options = held.guard(OPEN, nothing)
+    assert (options.tools, options.own_mcp_servers_only) == (("Read",), True)
+    assert held.refusal("mcp__notebook__run") == ""
+    assert "administrator" in held.refusal("Bash")
+    assert policy(tmp_path, TOOLS="").guard(OPEN, nothing).tools == ()
+
+
+def test_budgets_are_filled_in_and_end(tmp_path: Path) -> None:
+    """The least of what is asked for, allowed for a turn and left of the day is the limit."""
+    held = policy(tmp_path, MAX_BUDGET_USD="0.5", DAILY_BUDGET_USD="2")
+    assert held.guard(OPEN, nothing).max_budget_usd == 0.5
+    assert held.guard(replace(OPEN, max_budget_usd=0.1), nothing).max_budget_usd == 0.1
+    assert held.guard(OPEN, lambda: 1.8).max_budget_usd == pytest.approx(0.2)
+    with pytest.raises(PolicyError, match="used up"):
+        held.guard(OPEN, lambda: 2.0)
+
+
+def test_where_sessions_go_is_locked(tmp_path: Path) -> None:
+    """Convex's URL, replication and transcripts are set, and another wish is refused."""
+    held = policy(tmp_path, CONVEX_URL="https://ours.test", TRANSCRIPTS="off")
+    loaded = settings()
+    held.apply(loaded)
+    assert (loaded.convex_url, loaded.replicate_transcripts) == ("https://ours.test", False)
+    with pytest.raises(PolicyError, match="Another Convex deployment"):
+        held.apply(settings(convex_url="https://theirs.test"))
+    loaded = settings(convex_url="https://theirs.test")
+    policy(tmp_path, REPLICATION="off").apply(loaded)
+    assert loaded.convex_url == ""
+    with pytest.raises(PolicyError, match="must be replicated"):
+        policy(tmp_path, REPLICATION="on").apply(settings())
+
+
+def test_etc_comes_before_the_environment(tmp_path: Path) -> None:
+    """A file of the administrator's can't be undone by a variable, which a kernel spec may set."""
+    (tmp_path / "ipyclaude_policy.py").write_text("c.IPyClaudePolicy.models = ['opus']\n")
+    (tmp_path / "ipyclaude_policy.json").write_text(
+        json.dumps({"IPyClaudePolicy": {"max_budget_usd": 1.0}})
+    )
+    held = policy(tmp_path, MODELS="*", MAX_BUDGET_USD="100", TOOLS="Read")
+    assert held.locks.models == ["opus"]
+    assert held.locks.max_budget_usd == 1.0
+    assert held.locks.tools == ["Read"]
+    with pytest.raises(PolicyError, match=r"ipyclaude_policy\.py"):
+        held.guard(replace(OPEN, model="sonnet"), nothing)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MAX_BUDGET_USD", "a lot"),
+        ("REPLICATION", "maybe"),
+        ("MODELS", "["),
+        ("MODELS", "[1]"),
+    ],
+)
+def test_an_unreadable_lock_lets_nothing_through(tmp_path: Path, name: str, text: str) -> None:
+    """A mistake of the administrator's locks everything, and says where it is."""
+    with pytest.raises(SettingsError, match=f"IPYCLAUDE_LOCK_{name}"):
+        policy(tmp_path, **{name: text})
+
+
+def test_a_broken_file_lets_nothing_through(tmp_path: Path) -> None:
+    """So does a file with a fault in it."""
+    (tmp_path / "ipyclaude_policy.py").write_text("c.IPyClaudePolicy.models = oops\n")
+    with pytest.raises(SettingsError, match="NameError"):
+        policy(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux keeps it")
+def test_a_cell_cannot_open_a_lock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment counts as the process got it, not as `os.environ` says now."""
+    monkeypatch.setenv("IPYCLAUDE_LOCK_MODELS", "*")
+    assert Policy.load([tmp_path]).locks.models is None
+    assert "IPYCLAUDE_LOCK_MODELS" in os.environ
+
+
+def test_only_the_administrators_folders_are_read() -> None:
+    """No folder of a person's own is among them, and every lock has a help."""
+    assert all(folder.parts[:2] in (("/", "etc"), ("/", "usr")) for folder in FOLDERS)
+    for name, trait in IPyClaudePolicy.class_traits(config=True).items():
+        assert trait.help, name
