@@ -102,9 +102,8 @@ class Hub:
 
     def _printed(self) -> str:
         command = [_BIN / "ipyclaude", "hub", "config", self.url, "--key-file", self.key_file]
-        command += ["--port", str(self.service_port)]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        return printed.split("# ---- Convex")[0]
+        command += ["--port", str(self.service_port), "--only", "hub"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def start(self) -> None:
         """Start it; `ready` waits."""
@@ -169,14 +168,15 @@ class Hub:
         self._call("DELETE", f"/users/{name}/tokens/{token_id}")
 
     def spawn(self, name: str) -> None:
-        """Start a user's server and wait for it."""
-        self._call("POST", f"/users/{name}/server")
+        """Start a user's server, unless it runs, and wait for it."""
 
         def up() -> bool:
-            servers = self._call("GET", f"/users/{name}", params={"include_stopped_servers": 1})
-            return any(server["ready"] for server in servers["servers"].values())
+            servers = self._call("GET", f"/users/{name}")["servers"]
+            return any(server["ready"] for server in servers.values())
 
-        self.until(up)
+        if not up():
+            self._call("POST", f"/users/{name}/server")
+            self.until(up)
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
         reply = self.api.request(method, path, **more)

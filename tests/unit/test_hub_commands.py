@@ -29,7 +29,11 @@ def test_the_hub_takes_the_configuration(capsys: pytest.CaptureFixture[str]) -> 
     """It is Python for `jupyterhub_config.py`, adds to what is there, and has the least scopes."""
     assert main(["hub", "config", f"{URL}/", "--convex-url", "https://x.convex.cloud"]) == 0
     text = capsys.readouterr().out
-    code = text.split("# ---- Convex")[0]
+    assert (
+        main(["hub", "config", URL, "--convex-url", "https://x.convex.cloud", "--only", "hub"]) == 0
+    )
+    code = capsys.readouterr().out
+    assert text.startswith(code)
     ast.parse(code)
     c = Config()
     exec(code, {"c": c})

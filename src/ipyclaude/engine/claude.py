@@ -26,6 +26,7 @@ from claude_agent_sdk import (
 )
 
 from ..exceptions import EngineError
+from ..identity import SECRET_VARIABLES
 from ..messages import ContentBlock, ResultBlock, Todo
 from . import Ask, EngineEvent, EngineOptions, Tool, ToolRequest, TurnEnded
 from .errors import cli_died, cli_not_found, from_result, malformed
@@ -339,7 +340,9 @@ def _env(wanted: EngineOptions) -> dict[str, str]:
         # The CLI's own 10 retries last for minutes; these take about 15 s, each with a notice.
         "CLAUDE_CODE_MAX_RETRIES": "5",
     }
-    return {**{k: v for k, v in ours.items() if k not in os.environ}, **wanted.env}
+    # The SDK hands the whole environment on, and can only change it: an empty text hides a secret.
+    hidden = {name: "" for name in SECRET_VARIABLES if name in os.environ}
+    return {**{k: v for k, v in ours.items() if k not in os.environ}, **hidden, **wanted.env}
 
 
 def _system_prompt(append: str | None) -> Any:

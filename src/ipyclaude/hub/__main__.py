@@ -40,6 +40,8 @@ class Options:
     key_file: str = "ipyclaude-keys.json"
     keys: str = ""
     audience: str = AUDIENCE
+    #: The address to listen on, if another one than that of the service's URL.
+    listen: str = ""
     #: Seconds that a token lives.
     lifetime: int = MOST_LIFETIME
     #: Days after which a new key is made; 0 for never.
@@ -103,11 +105,11 @@ def make_desk(options: Options, hub: HubAuth, audit: Audit) -> Desk:
     )
 
 
-async def serve(desk: Desk, env: Mapping[str, str]) -> None:
+async def serve(desk: Desk, env: Mapping[str, str], listen: str = "") -> None:
     """Serve until the hub says to stop."""
     place = urlsplit(env["JUPYTERHUB_SERVICE_URL"])
     server = HTTPServer(make_app(desk, env["JUPYTERHUB_SERVICE_PREFIX"]), xheaders=True)
-    server.listen(place.port or 80, place.hostname or "127.0.0.1")
+    server.listen(place.port or 80, listen or place.hostname or "127.0.0.1")
     desk.audit.write("started", issuer=desk.issuer.url, kid=desk.issuer.jwks()["keys"][-1]["kid"])
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -133,7 +135,8 @@ def main() -> int:
             out = sys.stderr
             if options.audit_file:
                 out = stack.enter_context(_private(options.audit_file))
-            asyncio.run(serve(make_desk(options, HubAuth(), Audit(out)), os.environ))
+            desk = make_desk(options, HubAuth(), Audit(out))
+            asyncio.run(serve(desk, os.environ, options.listen))
     except IpyClaudeError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -25,9 +25,11 @@ def add_commands(commands: Any) -> None:
     shown.add_argument("--convex-url", default="", metavar="URL", help="the deployment's URL")
     shown.add_argument("--token-url", default="", metavar="URL", help=_TOKEN_URL)
     shown.add_argument("--key-file", default="/srv/jupyterhub/ipyclaude-keys.json", metavar="PATH")
-    shown.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS")
+    shown.add_argument("--host", default="127.0.0.1", metavar="HOST", help=_HOST)
+    shown.add_argument("--listen", default="", metavar="ADDRESS", help=_LISTEN)
     shown.add_argument("--port", type=int, default=config.PORT, metavar="PORT")
     shown.add_argument("--python", default=sys.executable, metavar="PATH")
+    shown.add_argument("--only", choices=("hub", "convex"), help="one of the two parts alone")
     shown.set_defaults(run=_config)
 
     rotated = steps.add_parser("rotate", help="make a new key now; it signs in five minutes")
@@ -41,6 +43,8 @@ def add_commands(commands: Any) -> None:
 
 
 _TOKEN_URL = "where servers reach the issuer, if not at the public URL"  # noqa: S105
+_HOST = "where the hub's proxy reaches the issuer"
+_LISTEN = "the address that the issuer listens on, if another one than --host"
 _JWKS_URL = "the hub's public URL: print what Convex needs, keys included"
 
 
@@ -61,11 +65,14 @@ def _config(options: argparse.Namespace) -> int:
         convex_url=options.convex_url,
         key_file=options.key_file,
         token_url=options.token_url,
+        host=options.host,
         listen=options.listen,
         port=options.port,
         python=options.python,
     )
-    sys.stdout.write(f"{text}\n{config.convex_config(url)}")
+    parts = {"hub": text, "convex": config.convex_config(url)}
+    chosen = [options.only] if options.only else list(parts)
+    sys.stdout.write("\n".join(parts[name] for name in chosen))
     return 0
 
 

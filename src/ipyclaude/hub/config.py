@@ -18,13 +18,13 @@ import jupyterhub
 
 c.JupyterHub.services.append({{
     "name": "{service}",
-    "url": "http://{listen}:{port}",
+    "url": "http://{host}:{port}",
     "command": [{python!r}, "-m", "ipyclaude.hub"],
     "oauth_no_confirm": True,
     "environment": {{
         # The issuer's name. Never change it: Convex knows people by it.
         "IPYCLAUDE_HUB_ISSUER": "{issuer}",
-        "IPYCLAUDE_HUB_KEY_FILE": "{key_file}",
+        "IPYCLAUDE_HUB_KEY_FILE": "{key_file}",{listen}
     }},
 }})
 
@@ -52,7 +52,8 @@ def hub_config(
     convex_url: str = "",
     key_file: str = "/srv/jupyterhub/ipyclaude-keys.json",
     token_url: str = "",
-    listen: str = "127.0.0.1",
+    host: str = "127.0.0.1",
+    listen: str = "",
     port: int = PORT,
     python: str = sys.executable,
 ) -> str:
@@ -64,12 +65,17 @@ def hub_config(
         The hub's public URL.
     token_url
         Where servers reach the issuer, if not at the public URL.
+    host
+        Where the hub's proxy reaches the issuer.
+    listen
+        The address that the issuer listens on, if it is another one than `host`.
     """
     issuer = issuer.rstrip("/")
     convex = f'\n    "CONVEX_URL": "{convex_url}",' if convex_url else ""
     return _HUB.format(
         service=SERVICE,
-        listen=listen,
+        host=host,
+        listen=f'\n        "IPYCLAUDE_HUB_LISTEN": "{listen}",' if listen else "",
         port=port,
         python=python,
         issuer=issuer,

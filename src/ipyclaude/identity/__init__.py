@@ -11,6 +11,14 @@ from typing import NoReturn, Protocol
 
 from .claims import read_claims
 
+#: Variables that hold a token or a key of ours: Claude's tools don't get them (S6).
+SECRET_VARIABLES = (
+    "CONVEX_AUTH_TOKEN",
+    "JUPYTERHUB_API_TOKEN",
+    "JPY_API_TOKEN",
+    "IPYCLAUDE_HUB_KEYS",
+)
+
 
 class Token:
     """A token; `expires_at` in epoch ms, None where unknown."""
