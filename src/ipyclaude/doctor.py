@@ -8,13 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import __version__
 from .exceptions import IpyClaudeError
 from .login import NO_LOGIN_FIX, find_login
+from .policy import Policy
 from .settings import IPyClaude
 
 PACKAGE = Path(__file__).parent
@@ -117,6 +118,29 @@ def check_store(settings: IPyClaude) -> Finding:
     return Finding("Store", f"{path}, {count} session{'' if count == 1 else 's'}")
 
 
+def check_identity(settings: IPyClaude) -> Finding:
+    """Who is signed in to Convex, and by what; asks nobody."""
+    from .identity.choose import choose
+    from .identity.sign_in import SignIns
+
+    try:
+        choice = choose(settings, os.environ, SignIns(settings.store_path.parent).choice)
+    except IpyClaudeError as error:
+        return Finding("Sign-in", " ".join(filter(None, (error.what, error.why))), error.fix)
+    # Nobody has to be signed in: without Convex everything is on this machine.
+    return Finding("Sign-in", choice.words)
+
+
+def check_policy(settings: IPyClaude, load: Callable[[], Policy] = Policy.load) -> Finding:
+    """What the administrator has set."""
+    try:
+        policy = load()
+        policy.apply(settings)
+    except IpyClaudeError as error:
+        return Finding("Policy", " ".join(filter(None, (error.what, error.why))), error.fix)
+    return Finding("Policy", policy.words)
+
+
 def check_bundle(folder: Path = PACKAGE / "static") -> Finding:
     """The widget's own script and styles."""
     missing = [name for name in BUNDLE if not (folder / name).is_file()]
@@ -140,6 +164,8 @@ def findings() -> Iterator[Finding]:
     if settings is not None:
         yield check_cli(settings)
         yield check_store(settings)
+        yield check_identity(settings)
+        yield check_policy(settings)
     yield check_login()
 
 

@@ -213,7 +213,9 @@ class App:
         )
 
     def _lent(self, session: Session) -> tuple[Tool, ...]:
-        return self.notebook.tools(Borrower(lambda: session.parent, session.say, session.stop))
+        tools = self.notebook.tools(Borrower(lambda: session.parent, session.say, session.stop))
+        # A user's own Claude settings may allow a tool unasked; one that isn't lent can't run.
+        return tuple(t for t in tools if not self.policy.refusal(f"mcp__{SERVER}__{t.name}"))
 
     # -- what views need ---------------------------------------------------------------
 

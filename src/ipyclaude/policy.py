@@ -97,6 +97,13 @@ class Policy:
             raise _unreadable(", ".join(sorted(set(sources.values()))), str(error)) from error
         return cls(locks, sources)
 
+    @property
+    def words(self) -> str:
+        """What is locked, and where that was set, in a line."""
+        if not self._sources:
+            return "no locks"
+        return ", ".join(f"{name} ({where})" for name, where in sorted(self._sources.items()))
+
     # -- settings -------------------------------------------------------------------------
 
     def apply(self, settings: IPyClaude) -> None:

@@ -143,12 +143,19 @@ def test_signing_in_from_a_notebook(desk: Desk, provider: OidcProvider, page: Pa
     expect(second.output(1)).to_contain_text("ada@example.test")
     nb.run(2)
     expect(nb.output(2)).to_contain_text(provider.url)
+    kept = json.loads((desk.folder / "data" / "sign-in.json").read_text())
     nb.run(3)
     expect(nb.output(3)).to_contain_text("The provider ended it, too")
     nb.run(4)
     expect(nb.output(4)).to_contain_text("%claude_session login")
     saved = json.dumps(nb.save())
     assert "eyJ" not in saved, "a token is in the notebook (S6)"
+    files = [p for p in (*desk.folder.rglob("*"), *desk.server.root.rglob("*")) if p.is_file()]
+    assert any(p.name == "ipyclaude.sqlite3" for p in files)
+    for path in files:
+        text = path.read_bytes()
+        assert kept["id_token"].encode() not in text, path
+        assert kept["refresh_token"].encode() not in text, path
 
 
 def test_stopping_is_no_sign_in(desk: Desk, provider: OidcProvider) -> None:
@@ -286,6 +293,21 @@ def test_a_stolen_refresh_token_ends_the_sign_in(entrance: Entrance, page: Page)
         entrance.runtime.run(choice.source.token(True))
     assert kept.refresh_token not in str(caught.value)
     assert entrance.sign_ins().find() is None
+
+
+def test_signing_out_everywhere_ends_it_at_the_provider(entrance: Entrance, page: Page) -> None:
+    """Afterwards the refresh token is worth nothing, wherever it still is."""
+    kept = entrance.sign_in(page)
+    who, ended = entrance.runtime.run(entrance.sign_ins().logout(everywhere=True))
+    assert (who, ended) == (kept, True)
+    assert entrance.sign_ins().find() is None
+    FileVault(entrance.sign_ins().file).write(kept)
+    choice = entrance.sign_ins().choice()
+    assert choice is not None
+    assert choice.source is not None
+    entrance.runtime.run(choice.source.token(False))
+    with pytest.raises(SignedOut):
+        entrance.runtime.run(choice.source.token(True))
 
 
 def test_without_agreement_nothing_is_written(entrance: Entrance, page: Page) -> None:

@@ -74,13 +74,18 @@ def test_a_setting_cannot_go_beyond(nb: Notebook, setting: str, word: str) -> No
 
 
 def test_within_the_locks_claude_works(nb: Notebook, model: ScriptedModel) -> None:
-    """The administrator's model answers, with only the tools that are allowed."""
+    """The administrator's model answers, with the allowed tools only, though others are wished."""
+    claude = nb.kernel.place.made("claude")
+    (claude / "settings.json").write_text('{"permissions": {"allow": ["Bash", "mcp__notebook"]}}')
+    servers = '{"mcpServers": {"shell": {"command": "sh"}}}'
+    (nb.kernel.place.work / ".mcp.json").write_text(servers)
     model.script(Reply(tool("Bash", {"command": "touch made", "description": "x"})), "Over.")
     nb.run("%claude hello")
     first = model.requests[0]
     assert first.model.startswith("claude-opus-4-5")
     assert "Read" in first.tools
     assert "Bash" not in first.tools
+    assert not [name for name in first.tools if name.startswith("mcp__")]
     assert not (nb.kernel.place.work / "made").exists()
 
 

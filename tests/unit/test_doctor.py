@@ -9,6 +9,7 @@ import pytest
 
 from ipyclaude import doctor
 from ipyclaude.login import find_login
+from ipyclaude.policy import Policy
 from ipyclaude.settings import IPyClaude
 
 SECRET = "sk-ant-made-up-0123456789"
@@ -92,6 +93,33 @@ def test_a_missing_bundle_is_told(tmp_path: Path) -> None:
     finding = doctor.check_bundle(tmp_path)
     assert "widget.js missing" in finding.found
     assert "pip install" in finding.fix
+
+
+def test_who_is_signed_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is fine; a source that was asked for and isn't there is not."""
+    assert doctor.check_identity(IPyClaude.load()) == doctor.Finding(
+        "Sign-in", "Nobody is signed in."
+    )
+    monkeypatch.setenv("CONVEX_AUTH_TOKEN", "very-secret")
+    found = doctor.check_identity(IPyClaude.load())
+    assert found.ok
+    assert "very-secret" not in found.found
+    monkeypatch.setenv("IPYCLAUDE_IDENTITY", "jupyterhub")
+    assert "hub config" in doctor.check_identity(IPyClaude.load()).fix
+
+
+def test_locks_are_told(tmp_path: Path) -> None:
+    """What the administrator has set is listed; a setting beyond it is a problem."""
+    (tmp_path / "ipyclaude_policy.py").write_text("c.IPyClaudePolicy.models = ['opus']\n")
+    settings = IPyClaude.load()
+
+    def load() -> Policy:
+        return Policy.load([tmp_path], {})
+
+    found = doctor.check_policy(settings, load).found
+    assert found == f"models ({tmp_path / 'ipyclaude_policy.py'})"
+    settings.model = "sonnet"
+    assert doctor.check_policy(settings, load).fix == "Allowed: opus."
 
 
 def test_a_bad_setting_does_not_end_the_checks(monkeypatch: pytest.MonkeyPatch) -> None:
