@@ -1,6 +1,6 @@
 /** What the bare host page shows: one busy exchange, recorded by hand. */
 
-import type { Asset, Find, Message, Older, Todo } from "../src/wire";
+import type { Asset, Find, Message, Older, Suggest, Todo } from "../src/wire";
 import {
   approval,
   call,
@@ -229,6 +229,7 @@ export function play(model: MockModel, scene: string): void {
       messages: exchange(),
       todos: TODOS,
       turn: turn(),
+      queued: [{ id: "q-1", text: "Then plot flipper length by species.", held: false }],
       status: status({ demo: true }),
     });
     model.events({ type: "open", live: live(1, text("")) });
@@ -301,6 +302,24 @@ export function obey(model: MockModel): void {
     // The host page lies beside the assets.
     asset: async (request) => ({ text: await (await fetch((request as Asset).name)).text() }),
     stop: () => null,
+    prompt: () => ({ turn_id: "t-2" }),
+    suggest: (request) => {
+      const { sign } = request as Suggest;
+      const command = {
+        kind: "command",
+        insert: "/compact ",
+        label: "/compact",
+        detail: "Claude Code",
+      };
+      const file = { kind: "file", insert: "@birds.csv ", label: "birds.csv", detail: "" };
+      const frame = { kind: "variable", insert: "`frame` ", label: "frame", detail: "DataFrame" };
+      return { suggestions: sign === "/" ? [command] : [frame, file] };
+    },
+    rename_session: () => null,
+    archive_session: () => null,
+    delete_session: () => null,
+    unqueue: () => null,
+    send_now: () => null,
     sessions: () => ({ sessions: rows, current: "s-1" }),
     rules: () => ({ rules }),
     revoke: () => ({ rules: [] }),

@@ -1,11 +1,22 @@
 /** Where a person writes. The draft lives here, and is let go only when the kernel has it. */
 
+import { Controls } from "./controls";
 import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
+import { recall, remember } from "./memory";
 import type { Page } from "./page";
+import { Queue } from "./queue";
 import { running, type State, textOf } from "./state";
+import { type Command, Suggest } from "./suggest";
+import { Uploads } from "./uploads";
 import type { Message } from "./wire";
+
+/** What the composer asks of the view around it. */
+export interface Around {
+  stop(): void;
+  find(): void;
+}
 
 export class Composer {
   readonly el: HTMLElement;
@@ -14,26 +25,24 @@ export class Composer {
   private readonly hint = h("div", { class: "ipc-hint" });
   private readonly failure = new Failure();
   private readonly banner: HTMLElement;
+  private readonly uploads: Uploads;
+  private readonly suggest: Suggest;
+  private readonly controls: Controls;
+  private readonly queue: Queue;
+  private session: string | null = null;
   /** The turn whose prompt is being edited. */
   private editing: string | null = null;
   private sending = false;
   private busy = false;
+  /** How far back in the prompts one has gone, and what stood there before. */
+  private back = 0;
+  private unsent = "";
 
   constructor(
     private readonly page: Page,
-    private readonly stop: () => void,
+    private readonly around: Around,
   ) {
-    this.area = h("textarea", {
-      class: "ipc-area",
-      rows: "1",
-      "data-ipc": "composer",
-      "aria-label": "Message to Claude",
-      placeholder: "Ask Claude…",
-      // JupyterLab's shortcuts, of which Shift+Enter re-runs the cell, keep off such elements.
-      "data-lm-suppress-shortcuts": "true",
-      keydown: (event) => this.key(event as KeyboardEvent),
-      input: () => this.typed(),
-    });
+    this.area = this.makeArea();
     this.sendButton = button("send", "Send", () => void this.send(), icon("arrow"));
     this.sendButton.classList.add("ipc-primary");
     this.banner = h(
@@ -43,26 +52,31 @@ export class Composer {
       h("span", {}, "Sending goes on in a fork that ends before this prompt."),
       button("cancel-edit", "Cancel", () => this.dropEdit()),
     );
-    this.el = h(
-      "div",
-      { class: "ipc-composer", "data-lm-suppress-shortcuts": "true" },
-      this.failure.el,
-      this.banner,
-      h("div", { class: "ipc-box" }, this.area, this.sendButton),
-      this.hint,
+    this.uploads = new Uploads(
+      () => this.enable(),
+      (why) => this.failure.show(why),
     );
-    // Both are needed: the attribute above, and that the host never sees the key (Notebook 7).
-    for (const name of ["keydown", "keypress", "keyup"]) {
-      this.el.addEventListener(name, (event) => event.stopPropagation());
-    }
+    this.controls = new Controls(page, this.failure);
+    this.queue = new Queue(page);
+    this.suggest = new Suggest(page, this.area, this.commands());
+    this.el = this.build();
     this.typed();
   }
 
   draw(state: State): void {
+    this.turnTo(state.session?.client_id ?? null);
     this.busy = running(state);
     this.el.dataset.state = this.page.alive ? (this.busy ? "busy" : "ready") : "dead";
     setText(this.hint, this.words());
+    this.sendButton.title = this.busy ? "Send when this turn is over" : "Send";
+    this.sendButton.setAttribute("aria-label", this.sendButton.title);
+    this.controls.draw(state);
+    this.queue.draw(state);
     this.enable();
+  }
+
+  destroy(): void {
+    this.suggest.close();
   }
 
   focus(): void {
@@ -73,25 +87,95 @@ export class Composer {
   quote(text: string): void {
     const quoted = text.trim().replace(/^/gm, "> ");
     const before = this.area.value.trimEnd();
-    this.area.value = `${before}${before && "\n\n"}${quoted}\n\n`;
-    this.typed();
+    this.write(`${before}${before && "\n\n"}${quoted}\n\n`);
     this.focus();
   }
 
   /** Take up an earlier prompt: what is sent goes into a fork that ends before it. */
   edit(prompt: Message): void {
     this.editing = prompt.turn_id;
-    this.area.value = textOf(prompt);
     this.banner.hidden = false;
-    this.typed();
+    this.write(textOf(prompt));
     this.focus();
+  }
+
+  private makeArea(): HTMLTextAreaElement {
+    return h("textarea", {
+      class: "ipc-area",
+      rows: "1",
+      "data-ipc": "composer",
+      "aria-label": "Message to Claude",
+      placeholder: "Ask Claude… (try / or @)",
+      // JupyterLab's shortcuts, of which Shift+Enter re-runs the cell, keep off such elements.
+      "data-lm-suppress-shortcuts": "true",
+      keydown: (event) => this.key(event as KeyboardEvent),
+      input: () => this.typed(),
+      paste: (event) => this.files(event, (event as ClipboardEvent).clipboardData),
+    });
+  }
+
+  private build(): HTMLElement {
+    const box = h("div", { class: "ipc-box" }, this.area, this.uploads.opener, this.sendButton);
+    const foot = h("div", { class: "ipc-foot" }, this.controls.el, this.hint);
+    const el = h(
+      "div",
+      {
+        class: "ipc-composer",
+        "data-lm-suppress-shortcuts": "true",
+        dragover: (event) => event.preventDefault(),
+        drop: (event) => this.files(event, (event as DragEvent).dataTransfer),
+      },
+      this.failure.el,
+      this.queue.el,
+      this.banner,
+      this.uploads.el,
+      this.suggest.el,
+      box,
+      foot,
+    );
+    // Both are needed: the attribute above, and that the host never sees the key (Notebook 7).
+    for (const name of ["keydown", "keypress", "keyup"]) {
+      el.addEventListener(name, (event) => event.stopPropagation());
+    }
+    return el;
+  }
+
+  private commands(): Command[] {
+    const ask = (request: Parameters<Page["ask"]>[0]) =>
+      void this.page.ask(request).catch((error) => this.failure.show(error));
+    return [
+      { name: "new", detail: "New session", run: () => ask({ type: "new_session", name: "" }) },
+      {
+        name: "fork",
+        detail: "Go on in a copy",
+        run: () => ask({ type: "fork", at: null, name: "" }),
+      },
+      { name: "find", detail: "Find words or a prompt", run: () => this.around.find() },
+      { name: "plan", detail: "Plan mode on or off", run: () => this.controls.togglePlan() },
+      { name: "stop", detail: "Stop the running turn", run: () => this.around.stop() },
+    ];
+  }
+
+  private files(event: Event, from: DataTransfer | null): void {
+    if (this.uploads.add(from?.files)) event.preventDefault();
+  }
+
+  /** Each session has a draft of its own, which outlives a reload. */
+  private turnTo(session: string | null): void {
+    if (session === this.session) return;
+    const first = this.session === null;
+    this.session = session;
+    // What was written before the first snapshot came is kept.
+    if (first && this.area.value) return;
+    this.editing = null;
+    this.banner.hidden = true;
+    this.write(session ? recall(`draft:${session}`) : "");
   }
 
   private dropEdit(): void {
     this.editing = null;
     this.banner.hidden = true;
-    this.area.value = "";
-    this.typed();
+    this.write("");
     this.focus();
   }
 
@@ -100,13 +184,13 @@ export class Composer {
       return "The kernel does not answer: it may be busy, stopped or restarted. Your text is kept.";
     }
     return this.busy
-      ? "Claude is working. Esc stops."
+      ? "Claude is working. Enter queues, Esc stops."
       : "Enter sends, Shift+Enter breaks the line.";
   }
 
   private key(event: KeyboardEvent): void {
     // An input method uses Enter and Esc for itself; 229 is what older browsers say.
-    if (event.isComposing || event.keyCode === 229) return;
+    if (event.isComposing || event.keyCode === 229 || this.suggest.key(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       void this.send();
@@ -115,38 +199,68 @@ export class Composer {
       this.dropEdit();
     } else if (event.key === "Escape" && this.busy) {
       event.preventDefault();
-      this.stop();
+      this.around.stop();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      if (this.recallPrompt(event.key === "ArrowUp" ? 1 : -1)) event.preventDefault();
     }
   }
 
+  /** Walk the earlier prompts, from an empty draft or from one of them that was not changed. */
+  private recallPrompt(step: 1 | -1): boolean {
+    const prompts = this.page.state.entries
+      .flatMap(({ message }) => (message?.type === "user" ? [textOf(message)] : []))
+      .filter((each, at, all) => each && each !== all[at + 1]);
+    const untouched = this.back
+      ? this.area.value === prompts.at(-this.back)
+      : step > 0 && this.area.selectionStart === 0;
+    if (!untouched) return false;
+    const next = this.back + step;
+    if (next < 0 || next > prompts.length) return false;
+    if (!this.back) this.unsent = this.area.value;
+    this.write(next ? (prompts.at(-next) ?? "") : this.unsent);
+    this.back = next;
+    return true;
+  }
+
+  private write(text: string): void {
+    this.area.value = text;
+    this.area.setSelectionRange(text.length, text.length);
+    this.typed();
+    this.suggest.close();
+  }
+
   private typed(): void {
+    this.back = 0;
     this.area.style.height = "auto";
     this.area.style.height = `${this.area.scrollHeight}px`;
+    if (this.session && !this.editing) remember(`draft:${this.session}`, this.area.value);
+    this.suggest.look();
     this.enable();
   }
 
   private enable(): void {
-    this.sendButton.disabled = this.sending || this.busy || !this.area.value.trim();
+    this.sendButton.disabled = this.sending || !this.area.value.trim();
   }
 
   private async ask(text: string): Promise<void> {
     const { editing } = this;
-    if (!editing) await this.page.ask({ type: "prompt", text });
+    if (!editing) await this.page.ask({ type: "prompt", text, uploads: [...this.uploads.list] });
     else await this.page.ask({ type: "resend", turn: editing, text, fork: true });
     this.editing = null;
     this.banner.hidden = true;
+    this.uploads.clear();
   }
 
   private async send(): Promise<void> {
     const text = this.area.value;
-    if (this.sending || this.busy || !text.trim()) return;
+    if (this.sending || !text.trim()) return;
     this.sending = true;
     this.failure.clear();
     this.enable();
     try {
       await this.ask(text);
       // What was typed while the answer was awaited is not ours to delete.
-      if (this.area.value === text) this.area.value = "";
+      if (this.area.value === text) this.write("");
     } catch (error) {
       this.failure.show(error);
     }

@@ -2,17 +2,20 @@
 
 import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
-import { ago, cost, plural } from "./format";
 import { icon } from "./icons";
+import { Later } from "./later";
 import type { Page } from "./page";
 import { fromField, walk } from "./picker";
 import { Popover } from "./popover";
+import { sessionRow } from "./sessionrow";
 import type { State } from "./state";
-import type { SessionInfo } from "./wire";
+import type { SessionInfo, Unsent } from "./wire";
 
 const PAGE = 30;
 /** Typing pauses this long (ms) before the kernel is asked. */
 const PAUSE = 200;
+/** How long (ms) a deletion can be undone. */
+export const UNDO = 8_000;
 
 export class Sessions {
   readonly el: HTMLElement;
@@ -27,6 +30,9 @@ export class Sessions {
   /** Only the answer to the last question counts. */
   private asked = 0;
   private shown = 0;
+  private readonly undo = h("div", { class: "ipc-undo", role: "status" });
+  private undoable: Later | null = null;
+  private readonly archivedToo: HTMLInputElement;
 
   constructor(private readonly page: Page) {
     this.opener = button("sessions", "Switch session", () => undefined, this.name, icon("chevron"));
@@ -54,9 +60,16 @@ export class Sessions {
       icon("plus"),
       "New session",
     );
+    this.archivedToo = h("input", {
+      type: "checkbox",
+      "data-ipc": "archived-too",
+      change: () => void this.load(0),
+    });
     this.popover.panel.append(
       h("div", { class: "ipc-row" }, this.search, make),
+      h("label", { class: "ipc-check" }, this.archivedToo, "Also those put away"),
       this.failure.el,
+      this.undo,
       this.list,
       this.moreButton,
     );
@@ -69,6 +82,8 @@ export class Sessions {
 
   destroy(): void {
     clearTimeout(this.timer);
+    // The reader has left: nobody will undo it any more.
+    this.undoable?.now();
     this.popover.destroy();
   }
 
@@ -82,7 +97,8 @@ export class Sessions {
     this.failure.clear();
     try {
       const query = this.search.value.trim();
-      const found = await this.page.ask({ type: "sessions", query, limit: PAGE, offset });
+      const archived = this.archivedToo.checked;
+      const found = await this.page.ask({ type: "sessions", query, limit: PAGE, offset, archived });
       if (turn !== this.asked) return;
       const rows = found.sessions.map((each) => this.row(each, each.client_id === found.current));
       if (offset) this.list.append(...rows);
@@ -97,36 +113,13 @@ export class Sessions {
   }
 
   private row(session: SessionInfo, current: boolean): HTMLElement {
-    const held = session.holder !== null && (session.holder_expires_at ?? 0) > Date.now();
-    const phase = held && session.phase.type === "idle" ? "held" : session.phase.type;
-    const facts = [
-      PHASES[phase],
-      ago(session.last_activity_at),
-      plural(session.message_count, "message"),
-      session.cost_usd ? cost(session.cost_usd) : "",
-    ];
-    const open = h(
-      "button",
-      {
-        type: "button",
-        class: "ipc-session",
-        "data-ipc": "session",
-        "data-id": session.client_id,
-        "data-state": phase,
-        "aria-current": current ? "true" : "false",
-        click: () => void this.open(session.client_id),
-        keydown: (event) => walk(event as KeyboardEvent, this.list, this.search),
-      },
-      h(
-        "span",
-        { class: "ipc-session-head" },
-        h("strong", {}, session.name),
-        current && icon("check"),
-      ),
-      session.title && h("span", { class: "ipc-session-title" }, session.title),
-      h("span", { class: "ipc-muted" }, facts.filter(Boolean).join(" · ")),
-    );
-    return h("li", {}, open);
+    return sessionRow(session, current, {
+      open: (id) => void this.open(id),
+      rename: (id, name) => void this.renamed(id, name),
+      archive: (id, archived) => void this.archived(id, archived),
+      remove: (each, row) => this.remove(each, row),
+      key: (event) => walk(event, this.list, this.search),
+    });
   }
 
   private open(id: string): Promise<void> {
@@ -147,12 +140,42 @@ export class Sessions {
       this.failure.show(error);
     }
   }
-}
 
-const PHASES: Record<string, string> = {
-  idle: "",
-  running: "running",
-  waiting: "waits for permission",
-  error: "error",
-  held: "open elsewhere",
-};
+  private renamed(id: string, name: string): Promise<void> {
+    return this.changeList({ type: "rename_session", session_id: id, name });
+  }
+
+  private archived(id: string, archived: boolean): Promise<void> {
+    return this.changeList({ type: "archive_session", session_id: id, archived });
+  }
+
+  private async changeList(request: Unsent): Promise<void> {
+    this.failure.clear();
+    try {
+      await this.page.ask(request);
+      await this.load(0);
+    } catch (error) {
+      this.failure.show(error);
+    }
+  }
+
+  /** Hide a session, and delete it once the time to undo that is over. */
+  private remove(session: SessionInfo, row: HTMLElement): void {
+    this.undoable?.now();
+    row.hidden = true;
+    const gone = async () => {
+      this.undo.replaceChildren();
+      await this.changeList({ type: "delete_session", session_id: session.client_id });
+    };
+    const undoable = new Later(UNDO, () => void gone());
+    this.undoable = undoable;
+    const back = button("undo-delete", "Undo", () => {
+      undoable.cancel();
+      this.undo.replaceChildren();
+      row.hidden = false;
+      row.querySelector("button")?.focus();
+    });
+    this.undo.replaceChildren(h("span", {}, `${session.name} is being deleted.`), back);
+    back.focus();
+  }
+}

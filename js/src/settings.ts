@@ -1,78 +1,34 @@
-/** Model, permission mode, and the permissions that were remembered, each of which can be revoked. */
+/** The permissions that were remembered, each of which can be revoked (S12). */
 
 import { button, h } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import type { Page } from "./page";
 import { Popover } from "./popover";
-import type { State } from "./state";
 import type { Rule } from "./wire";
-
-const MODES: Record<string, string> = {
-  default: "Ask before writing, running or fetching",
-  plan: "Plan only: change nothing",
-  acceptEdits: "Accept edits of files, ask for the rest",
-};
-const MODELS = ["opus", "sonnet", "haiku"];
-let made = 0;
 
 export class Settings {
   readonly el: HTMLElement;
   private readonly popover: Popover;
-  private readonly model: HTMLInputElement;
-  private readonly mode: HTMLSelectElement;
   private readonly rules = h("ul", { class: "ipc-rules", "data-ipc": "rules" });
   private readonly failure = new Failure();
 
   constructor(private readonly page: Page) {
-    const opener = button("settings", "Model and permissions", () => undefined, icon("settings"));
-    this.popover = new Popover(opener, "Model and permissions", "settings-panel", () => {
-      this.fill(page.state);
-      this.model.focus();
-      void this.load();
-    });
-    const names = h("datalist", { id: `ipc-models-${++made}` });
-    names.append(...MODELS.map((value) => h("option", { value })));
-    this.model = h("input", {
-      class: "ipc-field",
-      list: names.id,
-      placeholder: "default",
-      "data-ipc": "model",
-      change: () => this.configure(this.model.value.trim() || null, null),
-    });
-    this.mode = h("select", {
-      class: "ipc-field",
-      "data-ipc": "mode",
-      change: () => this.configure(null, this.mode.value),
-    });
+    const label = "Remembered permissions";
+    const opener = button("settings", label, () => undefined, icon("shield"));
+    this.popover = new Popover(opener, label, "settings-panel", () => void this.load());
     this.popover.panel.append(
-      h("label", {}, "Model", this.model, names),
-      h("label", {}, "Permissions", this.mode),
-      h("p", { class: "ipc-muted" }, "Both hold from the next turn on."),
-      h("div", { class: "ipc-label" }, "Remembered permissions"),
+      h("div", { class: "ipc-label" }, label),
+      h("p", { class: "ipc-muted" }, "What Claude may do, or must not, without asking."),
       this.rules,
       this.failure.el,
     );
+    this.popover.panel.tabIndex = -1;
     this.el = h("div", { class: "ipc-pop ipc-pop-end" }, opener, this.popover.panel);
   }
 
   destroy(): void {
     this.popover.destroy();
-  }
-
-  private fill({ status }: State): void {
-    this.model.value = status.model ?? "";
-    const modes = { ...MODES };
-    modes[status.permission_mode] ??= status.permission_mode;
-    this.mode.replaceChildren(
-      ...Object.entries(modes).map(([value, words]) => h("option", { value }, words)),
-    );
-    this.mode.value = status.permission_mode;
-  }
-
-  private async configure(model: string | null, mode: string | null): Promise<void> {
-    await this.guard(() => this.page.ask({ type: "configure", model, permission_mode: mode }));
-    this.fill(this.page.state);
   }
 
   private load(): Promise<void> {

@@ -11,6 +11,7 @@ import type {
   ContentBlock,
   LiveBlock,
   Message,
+  Queued,
   SessionInfo,
   Snapshot,
   Status,
@@ -49,6 +50,7 @@ export interface State {
   readonly approvals: readonly Approval[];
   readonly live: ReadonlyMap<number, Live>;
   readonly turn: TurnState | null;
+  readonly queued: readonly Queued[];
   readonly status: Status;
 }
 
@@ -61,12 +63,14 @@ export const EMPTY: State = {
   approvals: [],
   live: new Map(),
   turn: null,
+  queued: [],
   status: {
     sync: "local",
     waiting: 0,
     detail: "",
     model: null,
     permission_mode: "default",
+    effort: null,
     demo: false,
     server: "",
   },
@@ -132,9 +136,9 @@ export function fromSnapshot(snapshot: Snapshot): State {
   let entries: readonly Entry[] = snapshot.messages.map(entryOf);
   const known = new Set(entries.map((each) => each.id));
   entries = entries.concat(snapshot.live.filter((each) => !known.has(each.id)).map(liveEntry));
-  const { session, more, todos, approvals, turn, status } = snapshot;
+  const { session, more, todos, approvals, turn, queued, status } = snapshot;
   const live = new Map(snapshot.live.map((each) => [each.k, liveOf(each)]));
-  return { ready: true, session, entries, more, todos, approvals, live, turn, status };
+  return { ready: true, session, entries, more, todos, approvals, live, turn, queued, status };
 }
 
 function close(state: State, k: number, block: ContentBlock | null, drop: boolean): State {
@@ -192,6 +196,8 @@ export function reduce(state: State, event: WireEvent): State {
       return { ...state, turn: event.turn };
     case "session":
       return { ...state, session: event.session };
+    case "queue":
+      return { ...state, queued: event.queued };
     case "status":
       return { ...state, status: event.status };
     default:

@@ -1,18 +1,11 @@
 /** Where the session is kept and how that goes, and what it runs with. Never silent. */
 
 import { h, setText } from "./dom";
-import { cost, modelName } from "./format";
+import { cost, modelName, tokens } from "./format";
 import type { Page } from "./page";
 import type { State } from "./state";
 import { demoBadge } from "./turnbar";
-import type { Status } from "./wire";
-
-const MODES: Record<string, string> = {
-  default: "",
-  plan: "plan only",
-  acceptEdits: "accepts edits",
-  bypassPermissions: "asks for no permission",
-};
+import type { ResultBlock, Status } from "./wire";
 
 export class StateLine {
   readonly el: HTMLElement;
@@ -20,6 +13,7 @@ export class StateLine {
   private readonly sync = h("span", { class: "ipc-words" });
   private readonly facts = h("span", { class: "ipc-muted" });
   private readonly demo = demoBadge();
+  private readonly context = new ContextMeter();
 
   constructor(private readonly page: Page) {
     this.el = h(
@@ -29,10 +23,12 @@ export class StateLine {
       this.sync,
       this.demo,
       this.facts,
+      this.context.el,
     );
   }
 
-  draw({ status, session, ready }: State): void {
+  draw(state: State): void {
+    const { status, session, ready } = state;
     const alive = this.page.alive;
     this.el.dataset.state = alive ? status.sync : "dead";
     setText(
@@ -45,10 +41,11 @@ export class StateLine {
     const model = session?.model || status.model;
     const facts = [
       model ? modelName(model) : "",
-      MODES[status.permission_mode] ?? status.permission_mode,
+      status.permission_mode === "bypassPermissions" ? "asks for no permission" : "",
       session?.cost_usd ? cost(session.cost_usd) : "",
     ];
     setText(this.facts, facts.filter(Boolean).join(" · "));
+    this.context.draw(state);
   }
 }
 
@@ -69,4 +66,31 @@ function syncWords({ sync, waiting, detail, server }: Status): string {
     case "refused":
       return `Not synced${queue}: ${detail || "the server refused"}`;
   }
+}
+
+/** How full the model's context window is, as of the last turn that said so. */
+class ContextMeter {
+  readonly el = h("span", { class: "ipc-context", "data-ipc": "context", hidden: true });
+  private readonly meter = h("meter", { min: "0", max: "1", high: "0.8", optimum: "0" });
+  private readonly words = h("span");
+
+  constructor() {
+    this.meter.setAttribute("aria-label", "Context window used");
+    this.el.append(this.meter, this.words);
+  }
+
+  draw({ turn, entries }: State): void {
+    const result = turn?.result ?? lastResult(entries);
+    const { context_tokens: used = 0, context_window: most = 0 } = result ?? {};
+    this.el.hidden = !used || !most;
+    if (this.el.hidden) return;
+    this.meter.value = Math.min(1, used / most);
+    setText(this.words, `${Math.round((100 * used) / most)} %`);
+    this.el.title = `${tokens(used)} of ${tokens(most)} tokens of the context window are used`;
+  }
+}
+
+function lastResult(entries: State["entries"]): ResultBlock | undefined {
+  const message = entries.findLast((each) => each.message?.type === "result")?.message;
+  return message?.content.find((each): each is ResultBlock => each.type === "result");
 }

@@ -41,7 +41,10 @@ export class View implements Follower {
       const sessions = new Sessions(page);
       const find = new Find(page, (id) => this.transcript.jump(id));
       const settings = new Settings(page);
-      const composer = new Composer(page, () => void bar.stop());
+      const composer = new Composer(page, {
+        stop: () => void bar.stop(),
+        find: () => find.open(),
+      });
       deeds.composer = composer;
       const line = new StateLine(page);
       this.parts = [sessions, find, settings, ...middle, composer, line];

@@ -12,6 +12,9 @@ export type ToPage = p.Snapshot | p.Events | p.Grew | p.Reply;
 export type Request =
   | p.Hello
   | p.Prompt
+  | p.Unqueue
+  | p.SendNow
+  | p.Suggest
   | p.Stop
   | p.Decide
   | p.Older
@@ -20,6 +23,9 @@ export type Request =
   | p.Find
   | p.Asset
   | p.ListSessions
+  | p.RenameSession
+  | p.ArchiveSession
+  | p.DeleteSession
   | p.OpenSession
   | p.NewSession
   | p.Configure
@@ -30,6 +36,12 @@ export type Request =
 export interface Results {
   hello: null;
   prompt: { turn_id: string };
+  unqueue: null;
+  send_now: null;
+  suggest: p.SuggestResult;
+  rename_session: null;
+  archive_session: null;
+  delete_session: null;
   stop: null;
   decide: p.Approval;
   older: p.OlderResult;

@@ -65,6 +65,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  localStorage.clear();
   while (open.length) open.pop()?.();
   vi.useRealTimers();
 });

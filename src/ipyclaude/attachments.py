@@ -74,6 +74,10 @@ def file(path: str) -> TextBlock:
             why=error.strerror or str(error),
             fix=f"Check the path; the working folder is {Path.cwd()}.",
         ) from error
+    return _file_block(path, data)
+
+
+def _file_block(path: str, data: bytes) -> TextBlock:
     if len(data) > MAX_FILE_BYTES:
         raise UsageMistake(
             f"The file {path!r} is too large to send.",
@@ -96,6 +100,10 @@ def image(source: str, namespace: dict[str, Any]) -> ImageBlock:
         data, media_type = _from_value(source, namespace[source])
     else:
         data, media_type = _from_path(source)
+    return _image_block(source, data, media_type)
+
+
+def _image_block(source: str, data: bytes, media_type: str) -> ImageBlock:
     if len(data) > MAX_IMAGE_BYTES:
         raise UsageMistake(
             f"The image {source!r} is too large to send.",
@@ -148,3 +156,14 @@ def _from_path(path: str) -> tuple[bytes, str]:
         ) from error
     guessed, _ = mimetypes.guess_type(path)
     return data, guessed if guessed in _IMAGE_TYPES else _sniff(path, data)
+
+
+def uploaded(name: str, media_type: str, encoded: str) -> TextBlock | ImageBlock:
+    """Read what was dropped on a widget: an image, or a text file; `encoded` is base64."""
+    try:
+        data = base64.b64decode(encoded, validate=True)
+    except ValueError as error:
+        raise UsageMistake(f"{name!r} did not arrive whole.", fix="Drop it again.") from error
+    if media_type in _IMAGE_TYPES:
+        return _image_block(name, data, _sniff(name, data))
+    return _file_block(name, data)

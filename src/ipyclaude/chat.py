@@ -14,6 +14,8 @@ from IPython.core.getipython import get_ipython
 
 from . import protocol as p
 from . import requests as r
+from . import suggesting
+from .attachments import uploaded
 from .channel import wire
 from .exceptions import IpyClaudeError, SessionNotFound
 from .messages import ContentBlock, Message, TextBlock
@@ -59,13 +61,41 @@ class ClaudeChat(View):
 
     async def _on_prompt(self, request: r.Prompt) -> dict[str, str]:
         session = self._session or await self._open_new("")
-        return self._ask(session, (TextBlock(text=_words(request.text)),))
+        text = _words(request.text)
+        others = [uploaded(u.name, u.media_type, u.data) for u in request.uploads]
+        content = (TextBlock(text=text), *others)
+        if not session.running:
+            return self._ask(session, content)
+        question = self._question(content)
+        self._desk.queue(session).add(question, text)
+        return {"turn_id": question.turn_id}
+
+    def _question(self, content: tuple[ContentBlock, ...]) -> Question:
+        return Question(content=content, ask=shown, parent=self._parent)
 
     def _ask(self, session: Session, content: tuple[ContentBlock, ...]) -> dict[str, str]:
         session.check_free()
-        question = Question(content=content, ask=shown, parent=self._parent)
+        question = self._question(content)
         self._desk.runtime.submit(session.ask(question))
         return {"turn_id": question.turn_id}
+
+    async def _on_unqueue(self, request: r.Unqueue) -> None:
+        self._desk.queue(self._current()).remove(request.queued_id)
+
+    async def _on_send_now(self, request: r.SendNow) -> None:
+        await self._desk.queue(self._current()).send_now(request.queued_id)
+
+    async def _on_suggest(self, request: r.Suggest) -> dict[str, Any]:
+        session = self._session
+        if request.sign == "/":
+            names = session.slash_commands if session else ()
+            found = suggesting.commands(names, request.query)
+        else:
+            cwd = session.options.cwd if session else "."
+            found = await asyncio.to_thread(
+                suggesting.mentions, cwd, self._desk.namespace, request.query
+            )
+        return wire(r.SuggestResult(suggestions=tuple(found)))
 
     async def _on_resend(self, request: r.Resend) -> dict[str, str]:
         session = self._current()
@@ -117,7 +147,10 @@ class ClaudeChat(View):
 
     async def _on_sessions(self, request: r.ListSessions) -> dict[str, Any]:
         found = self._desk.store.sessions(
-            request.query, limit=min(request.limit, 200), offset=request.offset
+            request.query,
+            archived=request.archived,
+            limit=min(request.limit, 200),
+            offset=request.offset,
         )
         current = self._session.info.client_id if self._session else None
         return wire(r.SessionsResult(sessions=tuple(found), current=current))
@@ -130,9 +163,25 @@ class ClaudeChat(View):
         await self._open_new(request.name)
         self._snapshot()
 
+    async def _on_rename_session(self, request: r.RenameSession) -> None:
+        if not request.name.strip():
+            raise IpyClaudeError("A session needs a name.", fix="Write one.")
+        self._desk.rename(request.session_id, request.name.strip())
+
+    async def _on_archive_session(self, request: r.ArchiveSession) -> None:
+        self._desk.archive(request.session_id, request.archived)
+
+    async def _on_delete_session(self, request: r.DeleteSession) -> None:
+        await self._desk.delete(request.session_id)
+        if self._session is not None and self._session.info.client_id == request.session_id:
+            self._unbind()
+            self._snapshot()
+
     async def _on_configure(self, request: r.Configure) -> dict[str, Any]:
         session = self._current()
-        self._desk.configure(session, request.model, request.permission_mode)
+        self._desk.configure(
+            session, model=request.model, mode=request.permission_mode, effort=request.effort
+        )
         status = self._desk.status(session)
         self._channel.push([p.StatusChanged(status=status)])
         return wire(status)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 from .engine import Engine, EngineOptions, Tool
 from .engine.forking import fold_summary
-from .exceptions import IpyClaudeError, SessionNotFound, UsageMistake
+from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, UsageMistake
 from .host import Host
 from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
@@ -22,10 +23,11 @@ from .notebook import SERVER, UNASKED, Borrower, Notebook
 from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
+from .queueing import PromptQueue
 from .recovery import abandoned
 from .runtime import Runtime
 from .session import Session
-from .settings import PERMISSION_MODES, IPyClaude
+from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
@@ -59,6 +61,7 @@ class App:
         self.views: list[View] = []
         self._holder = make_holder()
         self._sessions: dict[str, Session] = {}
+        self._queues: dict[str, PromptQueue] = {}
         self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
 
     def _heard(self, values: Sequence[Value]) -> None:
@@ -164,11 +167,16 @@ class App:
 
     def drop(self, session_id: str) -> None:
         """Close a session's process and forget it here (it stays in the store)."""
-        session = self._sessions.pop(session_id, None)
+        session = self._forget(session_id)
         if session is not None:
             self.runtime.run(session.close(), timeout=30)
+
+    def _forget(self, session_id: str) -> Session | None:
+        session = self._sessions.pop(session_id, None)
+        self._queues.pop(session_id, None)
         if self.current is not None and self.current.info.client_id == session_id:
             self.current = None
+        return session
 
     @property
     def open_sessions(self) -> list[Session]:
@@ -227,18 +235,72 @@ class App:
             detail=f"Kept on this machine: {self.store.path}",
             model=(session.info.model if session else None) or self.settings.model,
             permission_mode=options.permission_mode if options else self.settings.permission_mode,
+            effort=options.effort if options else cast("Any", self.settings.effort),
             demo=self.settings.demo,
             server=self.settings.server_label,
         )
 
-    def configure(self, session: Session, model: str | None, mode: str | None) -> None:
-        """Change model or permission mode from the next turn on."""
+    def queue(self, session: Session) -> PromptQueue:
+        """Return the session's waiting prompts."""
+        key = session.info.client_id
+        if key not in self._queues:
+            self._queues[key] = PromptQueue(session, self.runtime.submit)
+        return self._queues[key]
+
+    def rename(self, session_id: str, name: str) -> None:
+        """Give a session another name.
+
+        Raises
+        ------
+        SessionNameTaken
+            Another session is called so.
+        """
+        known = self.store.session(name)
+        if known is not None and known.client_id != session_id:
+            raise SessionNameTaken(
+                f"There is a session {name!r} already.", fix="Choose another name."
+            )
+        self.attach(self.find(session_id)).rename(name)
+
+    def archive(self, session_id: str, archived: bool) -> None:
+        """Put a session away, or take it out again."""
+        self.attach(self.find(session_id)).archive(archived)
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session with all that belongs to it.
+
+        Raises
+        ------
+        SessionBusy
+            Claude is working in it.
+        """
+        session = self.attach(self.find(session_id))
+        session.check_free()
+        await session.close()
+        self._forget(session_id)
+        await asyncio.to_thread(self.store.delete_session, session_id)
+
+    @property
+    def namespace(self) -> Mapping[str, Any]:
+        """The user's variables."""
+        return self.host.shell.user_ns
+
+    def configure(
+        self, session: Session, *, model: str | None, mode: str | None, effort: str | None
+    ) -> None:
+        """Change model, permission mode or effort from the next turn on."""
         if mode is not None and mode not in PERMISSION_MODES:
             raise UsageMistake(
                 f"There is no permission mode {mode!r}.",
                 fix=f"Use one of {', '.join(PERMISSION_MODES)}.",
             )
+        if effort and effort not in EFFORTS:
+            raise UsageMistake(
+                f"There is no effort {effort!r}.", fix=f"Use one of {', '.join(EFFORTS)}."
+            )
         changes: dict[str, Any] = {}
+        if effort is not None:
+            changes["effort"] = effort or None  # an empty one: as the model is used to
         if model:
             changes["model"] = model
         if mode:

@@ -132,6 +132,9 @@ class ResultBlock(_Block):
     cache_creation_tokens: int = 0
     num_turns: int = 0
     model: str | None = None
+    #: How full the model's context window was at the end, and how much it holds; 0 if unknown.
+    context_tokens: int = 0
+    context_window: int = 0
     structured_output: Any = None
 
 

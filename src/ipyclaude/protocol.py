@@ -65,9 +65,19 @@ class Status(Wire):
     detail: Text = ""
     model: str | None = None
     permission_mode: str = "default"
+    effort: str | None = None
     #: Plainly said on screen where a script answers instead of Claude.
     demo: bool = False
     server: str = ""
+
+
+class Queued(Wire):
+    """A prompt that waits for the running turn to end."""
+
+    id: str
+    text: Text
+    #: Not sent by itself, since the turn before it was stopped or failed.
+    held: bool = False
 
 
 # ---- kernel -> page --------------------------------------------------------------------
@@ -86,6 +96,7 @@ class Snapshot(Wire):
     approvals: tuple[Approval, ...] = ()
     live: tuple[LiveBlock, ...] = ()
     turn: TurnState | None = None
+    queued: tuple[Queued, ...] = ()
     status: Status = Status()
 
 
@@ -151,6 +162,13 @@ class SessionChanged(Wire):
     session: SessionInfo
 
 
+class QueueChanged(Wire):
+    """The prompts that wait, as they now stand."""
+
+    type: Literal["queue"] = "queue"
+    queued: tuple[Queued, ...]
+
+
 class StatusChanged(Wire):
     """The state line changed."""
 
@@ -167,6 +185,7 @@ Event = Annotated[
     | ApprovalChanged
     | TurnChanged
     | SessionChanged
+    | QueueChanged
     | StatusChanged,
     Field(discriminator="type"),
 ]

@@ -24,11 +24,58 @@ class Hello(_Request):
     type: Literal["hello"] = "hello"
 
 
+class Upload(Wire):
+    """A file or image that goes with a prompt."""
+
+    name: Text
+    media_type: str = ""
+    #: Base64.
+    data: str
+
+
 class Prompt(_Request):
-    """Ask Claude. Result: `{turn_id}`."""
+    """Ask Claude; while a turn runs, wait for its end. Result: `{turn_id}`."""
 
     type: Literal["prompt"] = "prompt"
     text: Text
+    uploads: tuple[Upload, ...] = ()
+
+
+class Unqueue(_Request):
+    """Take a waiting prompt back. Result: null."""
+
+    type: Literal["unqueue"] = "unqueue"
+    queued_id: str
+
+
+class SendNow(_Request):
+    """Stop the running turn and send this waiting prompt. Result: null."""
+
+    type: Literal["send_now"] = "send_now"
+    queued_id: str
+
+
+class Suggest(_Request):
+    """What may follow `/` (commands) or `@` (files, variables). Result: `SuggestResult`."""
+
+    type: Literal["suggest"] = "suggest"
+    sign: Literal["/", "@"]
+    query: Text = ""
+
+
+class Suggestion(Wire):
+    """Something that may be written: `insert` is the text that it becomes."""
+
+    kind: Literal["command", "file", "variable"]
+    insert: Text
+    label: Text
+    detail: Text = ""
+
+
+class SuggestResult(Wire):
+    """Best first."""
+
+    suggestions: tuple[Suggestion, ...]
 
 
 class Stop(_Request):
@@ -126,6 +173,31 @@ class ListSessions(_Request):
     query: Text = ""
     limit: int = 50
     offset: int = 0
+    #: Also those that were put away.
+    archived: bool = False
+
+
+class RenameSession(_Request):
+    """Give a session another name. Result: null."""
+
+    type: Literal["rename_session"] = "rename_session"
+    session_id: str
+    name: Text
+
+
+class ArchiveSession(_Request):
+    """Put a session away, or take it out again. Result: null."""
+
+    type: Literal["archive_session"] = "archive_session"
+    session_id: str
+    archived: bool
+
+
+class DeleteSession(_Request):
+    """Delete a session with all that belongs to it. Result: null."""
+
+    type: Literal["delete_session"] = "delete_session"
+    session_id: str
 
 
 class SessionsResult(Wire):
@@ -150,11 +222,12 @@ class NewSession(_Request):
 
 
 class Configure(_Request):
-    """Change model or permission mode from the next turn on. Result: the `Status`."""
+    """Change model, permission mode or effort from the next turn on. Result: the `Status`."""
 
     type: Literal["configure"] = "configure"
     model: str | None = None
     permission_mode: str | None = None
+    effort: str | None = None
 
 
 class RulesResult(Wire):
@@ -179,6 +252,9 @@ class RevokeRule(_Request):
 Request = Annotated[
     Hello
     | Prompt
+    | Unqueue
+    | SendNow
+    | Suggest
     | Stop
     | Decide
     | Older
@@ -187,6 +263,9 @@ Request = Annotated[
     | Find
     | Asset
     | ListSessions
+    | RenameSession
+    | ArchiveSession
+    | DeleteSession
     | OpenSession
     | NewSession
     | Configure

@@ -24,9 +24,9 @@ from .engine import (
 from .exceptions import SessionBusy
 from .journal import Journal, Listener
 from .leases import Lease
-from .messages import Message, ResultBlock, SessionInfo, Value
+from .messages import Message, ResultBlock, SessionInfo, Value, now_ms
 from .permissions import Permissions
-from .protocol import LiveBlock, MessageSaved, TurnState
+from .protocol import Event, LiveBlock, MessageSaved, TurnState
 from .recovery import recover
 from .store import Store
 from .turn import Answer, Question, Turn
@@ -104,6 +104,20 @@ class Session:
         """Give the session another name."""
         self._journal.change(name=name)
         self._journal.tell()
+
+    def archive(self, archived: bool) -> None:
+        """Put the session away, or take it out again."""
+        self._journal.change(archived_at=now_ms() if archived else None)
+        self._journal.tell()
+
+    def tell(self, *events: Event) -> None:
+        """Tell the views what is not the session's own (loop thread)."""
+        self._journal.emit(*events)
+
+    async def until_idle(self) -> None:
+        """Wait for the end of the running turn, if there is one."""
+        if self.running:
+            await self._idle.wait()
 
     # -- a turn -----------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ thread: they may run on a kernel's subshell thread, where no user code may run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from .exceptions import IpyClaudeError, SessionNotFound
 from .host import Host
 from .messages import Message, ResultBlock
 from .permissions import Permissions
+from .queueing import PromptQueue
 from .runtime import Runtime
 from .session import Session
 from .store import Store
@@ -78,8 +79,31 @@ class Desk(Protocol):
         """Copy a session, whole or up to the message `at`, and open the copy."""
         ...
 
-    def configure(self, session: Session, model: str | None, mode: str | None) -> None:
-        """Change model or permission mode from the next turn on."""
+    def configure(
+        self, session: Session, *, model: str | None, mode: str | None, effort: str | None
+    ) -> None:
+        """Change model, permission mode or effort from the next turn on."""
+        ...
+
+    def queue(self, session: Session) -> PromptQueue:
+        """Return the session's waiting prompts."""
+        ...
+
+    def archive(self, session_id: str, archived: bool) -> None:
+        """Put a session away, or take it out again."""
+        ...
+
+    def rename(self, session_id: str, name: str) -> None:
+        """Give a session another name."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session with all that belongs to it."""
+        ...
+
+    @property
+    def namespace(self) -> Mapping[str, Any]:
+        """The user's variables."""
         ...
 
 
@@ -104,9 +128,13 @@ class View(anywidget.AnyWidget):
         if session is not None:
             self._bind(session)
 
-    def _bind(self, session: Session) -> None:
+    def _unbind(self) -> None:
         if self._unsubscribe is not None:
             self._unsubscribe()
+        self._unsubscribe = self._session = None
+
+    def _bind(self, session: Session) -> None:
+        self._unbind()
         self._session = session
         self._unsubscribe = session.subscribe(self._heard)
 
@@ -170,6 +198,7 @@ class View(anywidget.AnyWidget):
             approvals=tuple(store.approvals(session_id)),
             live=session.live(),
             turn=session.turn or _last_turn(session, page.messages),
+            queued=self._desk.queue(session).queued,
             status=self._desk.status(session),
         )
 

@@ -154,3 +154,67 @@ def test_what_another_kernel_writes_shows_without_a_reload(desk: Desk) -> None:
     expect(log).to_contain_text("Across the kernels, and on.")
     writer.wait_done(2)
     expect(_part(chat, "message").filter(has_text="Across the kernels")).to_have_count(1)
+
+
+def test_a_prompt_waits_while_claude_works_and_goes_with_its_image(desk: Desk) -> None:
+    """What is sent in mid-turn waits for its end; a pasted image reaches the model."""
+    gate = threading.Event()
+    desk.put_file("birds.csv", "colony,nests\n")
+    desk.model.script(Reply(text("One, two, three.", chunk_chars=4, hold=gate)), "Seen.", "Third.")
+    nb = desk.open(CHAT)
+    chat = _chat(nb, 1)
+    _ask(chat, "first")
+    expect(_part(chat, "message", "live")).to_contain_text("One,")
+    area = _part(chat, "composer")
+    area.evaluate(
+        """async (el) => {
+        const canvas = Object.assign(document.createElement('canvas'), {width: 4, height: 4});
+        const blob = await new Promise((done) => canvas.toBlob(done));
+        const data = new DataTransfer();
+        data.items.add(new File([blob], 'dot.png', {type: 'image/png'}));
+        el.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}));
+        }"""
+    )
+    expect(_part(chat, "upload")).to_contain_text("dot.png")
+    area.press_sequentially("what is in @bir")
+    expect(_part(chat, "suggestion").first).to_contain_text("birds.csv")
+    area.press("Enter")
+    expect(area).to_have_value("what is in @birds.csv ")
+    area.press("Enter")
+    expect(_part(chat, "queued")).to_contain_text("what is in @birds.csv")
+    assert len(desk.model.requests) == 1
+    gate.set()
+    expect(_part(chat, "log")).to_contain_text("Seen.")
+    expect(_part(chat, "queued")).to_have_count(0)
+    assert "image/png" in json.dumps(desk.model.requests[-1]["messages"][-1])
+    expect(_part(chat, "context")).to_be_visible()
+    area.fill("/")
+    expect(_part(chat, "suggestion").filter(has_text="/compact")).to_be_visible()
+
+
+def test_sessions_are_renamed_put_away_and_deleted(desk: Desk) -> None:
+    """Each is done in the list, and is so in the store afterwards."""
+    _seed(desk, "birds", 1)
+    _seed(desk, "boats", 1)
+    nb = desk.open("%claude_session open boats", CHAT)
+    nb.run(1)
+    chat = _chat(nb, 2)
+    _part(chat, "sessions").click()
+    row = _part(chat, "session").filter(has_text="boats")
+    row.press("F2")
+    _part(chat, "session-name").fill("ships")
+    _part(chat, "session-name").press("Enter")
+    expect(_part(chat, "sessions")).to_contain_text("ships")
+    birds = _part(chat, "session").filter(has_text="birds")
+    birds.hover()
+    chat.get_by_role("button", name="Put birds away").click()
+    expect(birds).to_have_count(0)
+    _part(chat, "archived-too").check()
+    birds.press("Delete")
+    expect(birds).to_be_hidden()
+    nb.page.keyboard.press("Escape")
+    _part(chat, "sessions").click()
+    expect(_part(chat, "session")).to_have_count(1)
+    store = SqliteStore(desk.folder / "data" / "ipyclaude.sqlite3")
+    assert [each.name for each in store.sessions(archived=True)] == ["ships"]
+    store.close()

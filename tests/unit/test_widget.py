@@ -36,6 +36,7 @@ from ipyclaude.protocol import (
     TurnChanged,
     TurnState,
 )
+from ipyclaude.queueing import PromptQueue
 from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
@@ -51,6 +52,7 @@ class FakeDesk:
 
     runtime: Runtime = field(default_factory=Runtime)
     store: MemoryStore = field(default_factory=MemoryStore)
+    queues: dict[str, PromptQueue] = field(default_factory=dict[str, PromptQueue])
 
     def __post_init__(self) -> None:
         self.permissions = Permissions(self.store)
@@ -96,8 +98,28 @@ class FakeDesk:
         )
         return copy
 
-    def configure(self, session: Session, model: str | None, mode: str | None) -> None:
+    def configure(
+        self, session: Session, *, model: str | None, mode: str | None, effort: str | None
+    ) -> None:
         return None
+
+    def queue(self, session: Session) -> PromptQueue:
+        return self.queues.setdefault(
+            session.info.client_id, PromptQueue(session, self.runtime.submit)
+        )
+
+    def archive(self, session_id: str, archived: bool) -> None:
+        self.session(session_id).archive(archived)
+
+    def rename(self, session_id: str, name: str) -> None:
+        self.session(session_id).rename(name)
+
+    async def delete(self, session_id: str) -> None:
+        self.store.delete_session(session_id)
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        return {"frame": [1], "_hidden": 1}
 
 
 @pytest.fixture
@@ -392,3 +414,18 @@ def test_a_part_of_the_page_comes_from_the_wheel_on_demand(desk: FakeDesk) -> No
     assert text == (Path(ipyclaude.__file__).parent / "static/katex.js").read_text("utf-8")
     refused = page.ask(type="asset", name="../widget.py")["error"]["what"]
     assert refused == "The kernel does not understand this request."
+
+
+def test_files_variables_and_commands_are_suggested(desk: FakeDesk) -> None:
+    """Mentions come from the session's folder and the namespace, commands from the CLI."""
+    page = chat(desk)
+    found = page.ask(type="suggest", sign="@", query="fra")["result"]["suggestions"]
+    assert found[0] == {
+        "kind": "variable",
+        "insert": "`frame` ",
+        "label": "frame",
+        "detail": "list",
+    }
+    page.view._session.slash_commands = ("compact",)
+    found = page.ask(type="suggest", sign="/", query="comp")["result"]["suggestions"]
+    assert [each["label"] for each in found] == ["/compact"]

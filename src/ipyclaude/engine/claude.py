@@ -207,7 +207,8 @@ class ClaudeEngine:
             error = from_result(raw, mapper.api_error, budget, mapper.resets_at)
             error.cost_usd = cost
             raise error
-        turn.events.put_nowait(TurnEnded(_result(raw, cost, stopped=stopped)))
+        result = _result(raw, cost, self._mapper.context_tokens, stopped=stopped)
+        turn.events.put_nowait(TurnEnded(result))
 
     async def _broken(self, error: Exception) -> EngineError:
         """Name what went wrong with the process, and let the next turn start another."""
@@ -366,9 +367,10 @@ async def _prompt(turn: _Turn) -> AsyncIterator[dict[str, Any]]:
     yield message
 
 
-def _result(raw: Raw, cost: float, *, stopped: bool) -> ResultBlock:
+def _result(raw: Raw, cost: float, context_tokens: int, *, stopped: bool) -> ResultBlock:
     usage: Raw = raw.get("usage") or {}
     models: Raw = raw.get("modelUsage") or {}
+    window = next((used.get("contextWindow") for used in models.values()), 0)
     return ResultBlock(
         outcome="stopped" if stopped else "done",
         stop_reason=raw.get("stop_reason") or raw.get("terminal_reason"),
@@ -380,5 +382,7 @@ def _result(raw: Raw, cost: float, *, stopped: bool) -> ResultBlock:
         cache_creation_tokens=int(usage.get("cache_creation_input_tokens") or 0),
         num_turns=int(raw.get("num_turns") or 0),
         model=next(iter(models), None),
+        context_tokens=context_tokens,
+        context_window=int(window or 0),
         structured_output=raw.get("structured_output"),
     )

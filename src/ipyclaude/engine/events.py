@@ -60,6 +60,9 @@ class EventMapper:
         self._keys: dict[str | None, str] = {}
         self._begun: dict[str, dict[int, str]] = {}
         self._grown: set[tuple[str, int]] = set()
+        #: How full the main agent's context window is, in tokens.
+        self.context_tokens = 0
+        self._read_tokens = 0
         #: What the API said of the last failure, in the assistant message that stands for it.
         self.api_error: str | None = None
         #: When the rate limit that refused this turn ends, in epoch seconds, where the API says it.
@@ -95,7 +98,11 @@ class EventMapper:
         parent: str | None = raw.get("parent_tool_use_id")
         kind = event.get("type")
         if kind == "message_start":
-            self._keys[parent] = str(_part(event, "message").get("id", ""))
+            message = _part(event, "message")
+            self._keys[parent] = str(message.get("id", ""))
+            self._measure(_part(message, "usage"), parent)
+        elif kind == "message_delta":
+            self._measure(_part(event, "usage"), parent)
         key, index = self._keys.get(parent, ""), int(event.get("index", 0))
         if kind == "content_block_start":
             block = _opening(_part(event, "content_block"))
@@ -109,6 +116,14 @@ class EventMapper:
                 yield BlockDelta(key, index, text, parent)
         elif kind == "content_block_stop":
             self._forget_empty(key, index)
+
+    def _measure(self, usage: Raw, parent: str | None) -> None:
+        """Note what the last call of the main agent read and wrote: the next one reads it all."""
+        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        read = sum(int(usage.get(name) or 0) for name in names)
+        if parent is None and (read or usage.get("output_tokens")):
+            self._read_tokens = read or self._read_tokens
+            self.context_tokens = self._read_tokens + int(usage.get("output_tokens") or 0)
 
     def _forget_empty(self, key: str, index: int) -> None:
         """Let the index of an empty text match nothing: it never comes as a whole block."""

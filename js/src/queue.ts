@@ -1,0 +1,52 @@
+/** Prompts that wait for the running turn to end: each can be taken back, or sent at once. */
+
+import { button, h } from "./dom";
+import { Failure } from "./failure";
+import { icon } from "./icons";
+import type { Page } from "./page";
+import type { State } from "./state";
+import type { Queued, Unsent } from "./wire";
+
+export class Queue {
+  readonly el: HTMLElement;
+  private readonly list = h("ul", { class: "ipc-queue", "aria-label": "Prompts that wait" });
+  private readonly failure = new Failure("queue-failure");
+  private drawn: readonly Queued[] = [];
+
+  constructor(private readonly page: Page) {
+    this.el = h("div", { "data-ipc": "queue" }, this.failure.el, this.list);
+  }
+
+  draw({ queued }: State): void {
+    if (queued === this.drawn) return;
+    this.drawn = queued;
+    this.list.replaceChildren(...queued.map((each) => this.row(each)));
+  }
+
+  private row({ id, text, held }: Queued): HTMLElement {
+    const now = held ? "Send" : "Stop and send now";
+    return h(
+      "li",
+      { "data-ipc": "queued", "data-state": held ? "held" : "waiting" },
+      icon("clock"),
+      h("span", { class: "ipc-queue-text" }, text),
+      held && h("span", { class: "ipc-chip" }, "held"),
+      button("send-now", now, () => void this.ask({ type: "send_now", queued_id: id }), now),
+      button(
+        "unqueue",
+        "Take this prompt back",
+        () => void this.ask({ type: "unqueue", queued_id: id }),
+        icon("cross"),
+      ),
+    );
+  }
+
+  private async ask(request: Unsent): Promise<void> {
+    this.failure.clear();
+    try {
+      await this.page.ask(request);
+    } catch (error) {
+      this.failure.show(error);
+    }
+  }
+}

@@ -1,0 +1,133 @@
+/** A session in the list: what it is, who is in it, and what can be done with it. */
+
+import { button, h } from "./dom";
+import { ago, cost, plural } from "./format";
+import { icon } from "./icons";
+import type { SessionInfo } from "./wire";
+
+export interface SessionDeeds {
+  open(id: string): void;
+  rename(id: string, name: string): void;
+  archive(id: string, archived: boolean): void;
+  remove(session: SessionInfo, row: HTMLElement): void;
+  key(event: KeyboardEvent): void;
+}
+
+const PHASES: Record<string, string> = {
+  idle: "",
+  running: "running",
+  waiting: "waits for permission",
+  error: "error",
+  held: "open elsewhere",
+};
+
+export function sessionRow(
+  session: SessionInfo,
+  current: boolean,
+  deeds: SessionDeeds,
+): HTMLElement {
+  const held = session.holder !== null && (session.holder_expires_at ?? 0) > Date.now();
+  const phase = held && session.phase.type === "idle" ? "held" : session.phase.type;
+  const open = h(
+    "button",
+    {
+      type: "button",
+      class: "ipc-session",
+      "data-ipc": "session",
+      "data-id": session.client_id,
+      "data-state": phase,
+      "aria-current": current ? "true" : "false",
+      click: () => deeds.open(session.client_id),
+      keydown: (event) => key(event as KeyboardEvent),
+    },
+    h(
+      "span",
+      { class: "ipc-session-head" },
+      h("strong", {}, session.name),
+      current && icon("check"),
+    ),
+    session.title && h("span", { class: "ipc-session-title" }, session.title),
+    h("span", { class: "ipc-muted" }, facts(session, phase)),
+  );
+  const row = h("li", { class: "ipc-session-row" }, open, actions(session, deeds, rename, remove));
+  function rename(): void {
+    editName(session, row, open, deeds);
+  }
+  function remove(): void {
+    deeds.remove(session, row);
+  }
+  function key(event: KeyboardEvent): void {
+    if (event.key === "F2") rename();
+    else if (event.key === "Delete") remove();
+    else deeds.key(event);
+    if (event.key === "F2" || event.key === "Delete") event.preventDefault();
+  }
+  return row;
+}
+
+function facts(session: SessionInfo, phase: string): string {
+  return [
+    PHASES[phase],
+    session.archived_at ? "put away" : "",
+    ago(session.last_activity_at),
+    plural(session.message_count, "message"),
+    session.cost_usd ? cost(session.cost_usd) : "",
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function actions(
+  session: SessionInfo,
+  deeds: SessionDeeds,
+  rename: () => void,
+  remove: () => void,
+): HTMLElement {
+  const { client_id: id, name, archived_at: away } = session;
+  const words = away ? `Take ${name} out again` : `Put ${name} away`;
+  return h(
+    "span",
+    { class: "ipc-session-actions" },
+    button("rename-session", `Rename ${name}`, rename, icon("edit")),
+    button("archive-session", words, () => deeds.archive(id, !away), icon("archive")),
+    button("delete-session", `Delete ${name}`, remove, icon("trash")),
+  );
+}
+
+/** Let the name be written over: Enter keeps it, Esc and leaving let it be. */
+function editName(
+  session: SessionInfo,
+  row: HTMLElement,
+  open: HTMLElement,
+  deeds: SessionDeeds,
+): void {
+  const field = h("input", {
+    type: "text",
+    class: "ipc-field",
+    "data-ipc": "session-name",
+    "aria-label": `New name of ${session.name}`,
+    value: session.name,
+  });
+  const end = (): void => {
+    field.remove();
+    row.classList.remove("ipc-renaming");
+  };
+  field.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    if (event.key === "Enter" && field.value.trim()) {
+      deeds.rename(session.client_id, field.value.trim());
+    } else if (event.key !== "Escape") {
+      return;
+    }
+    // Esc would close the panel as well.
+    event.stopPropagation();
+    event.preventDefault();
+    end();
+    open.focus();
+  });
+  field.addEventListener("blur", end);
+  row.classList.add("ipc-renaming");
+  row.prepend(field);
+  field.focus();
+  field.select();
+}
