@@ -2,61 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import sqlite3
 import tempfile
 import uuid
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+
+from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
 
 from ipyclaude.extension import make_transcripts
 from ipyclaude.history import import_history
 from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.testing import Reply, ScriptedModel, text, thinking, tool
 
 from .table import Figure, paired
 
 RUNS = 5
-SESSIONS, EXCHANGES = 10, 300
+EXCHANGES, SESSIONS = 12, 60
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _lines(session: str) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
-    parent: str | None = None
-    for number in range(EXCHANGES):
-        words = f"Question {number}: " + "what does this function do? " * 10
-        answer = f"Answer {number}: " + "It walks the list and keeps what fits. " * 25
-        for role, content in (
-            ("user", words),
-            ("assistant", [{"type": "text", "text": answer}]),
-        ):
-            entry = str(uuid.uuid4())
-            message: dict[str, Any] = {"role": role, "content": content}
-            if role == "assistant":
-                message |= {"id": f"msg_{number}", "model": "claude", "type": "message"}
-            lines.append(
-                {
-                    "type": role,
-                    "uuid": entry,
-                    "parentUuid": parent,
-                    "sessionId": session,
-                    "cwd": "project",
-                    "timestamp": "2026-11-01T12:00:00.000Z",
-                    "message": message,
-                }
+async def _converse(folder: Path) -> None:
+    """Let the real CLI write a session: each exchange thinks, reads a file and runs a command."""
+    code = folder / "work" / "code.py"
+    code.parent.mkdir()
+    code.write_text("kept = [item for item in items if fits(item)]\n" * 40)
+    with ScriptedModel() as model:
+        for number in range(EXCHANGES):
+            model.script(
+                Reply(thinking("What is asked? " * 10), tool("Read", {"file_path": str(code)})),
+                Reply(text("I look once more."), tool("Bash", {"command": "ls -la"})),
+                Reply(text(f"Answer {number}: " + "It walks the list and keeps what fits. " * 25)),
             )
-            parent = entry
-    return lines
+        options = ClaudeAgentOptions(
+            cwd=code.parent, allowed_tools=["Bash", "Read"], env=model.env(folder / "config")
+        )
+        async with ClaudeSDKClient(options) as client:
+            for _ in range(EXCHANGES):
+                await client.query("What does this function do? " * 10)
+                async for _ in client.receive_response():
+                    pass
 
 
 def _write(folder: Path) -> list[Path]:
-    project = folder / "projects" / "project"
-    project.mkdir(parents=True)
-    paths: list[Path] = []
+    """Write one session by the CLI, and as many more that differ from it by their ids alone."""
+    asyncio.run(_converse(folder))
+    (original,) = (folder / "config").rglob("*.jsonl")
+    said, paths = original.read_text(), list[Path]()
     for _ in range(SESSIONS):
-        session = str(uuid.uuid4())
-        path = project / f"{session}.jsonl"
-        path.write_text("".join(json.dumps(line) + "\n" for line in _lines(session)))
+        ids: dict[str, str] = {}
+
+        def other(found: re.Match[str], ids: dict[str, str] = ids) -> str:
+            return ids.setdefault(found[0], str(uuid.uuid4()))
+
+        copy = _UUID.sub(other, said)
+        path = folder / "projects" / "project" / f"{ids[original.stem]}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(copy)
         paths.append(path)
     return paths
 
@@ -83,7 +88,8 @@ def _ours(paths: list[Path]) -> float:
         report = import_history(store, make_transcripts(store), paths)
         store.close()
         took = perf_counter() - start
-    assert report.messages == SESSIONS * EXCHANGES * 2, report
+    assert report.sessions == SESSIONS, report
+    assert not report.bad_lines, report
     return took
 
 
@@ -91,8 +97,8 @@ def measure() -> list[Figure]:
     """Return the one figure, in lines a second."""
     with tempfile.TemporaryDirectory() as folder:
         paths = _write(Path(folder))
+        count = sum(path.read_bytes().count(b"\n") for path in paths)
         ours, peer = paired(lambda: _ours(paths), lambda: _bare(paths), RUNS)
-    count = SESSIONS * EXCHANGES * 2
     return [
         Figure(
             "history import", count / ours, count / peer, "lines/s", 0.5, "bare loop", least=True

@@ -9,12 +9,16 @@ noted in the transaction that stores it, so an import that was killed goes on wh
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from .engine.todos import TodoFold
 from .history_files import (
@@ -27,6 +31,7 @@ from .history_files import (
     metadata,
 )
 from .history_fold import Fold, State
+from .history_writer import Piece, Portion, Writer
 from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBlock, Value
 from .store import _imports
 from .store._chunks import Key, Line
@@ -39,7 +44,7 @@ __all__ = ["BadLine", "HistoryFile", "ImportReport", "Skipped", "find_history", 
 #: `(done_bytes, total_bytes, path)`, after each batch.
 Progress = Callable[[int, int, Path], None]
 
-_BATCH_LINES = 500
+_BATCH_LINES = 2000
 _BATCH_BYTES = 4 << 20
 
 
@@ -99,23 +104,39 @@ def import_history(
     files = find_history() if paths is None else chosen(paths)
     total, done = sum(file.size for file in files), 0
     report = ImportReport()
-    for file in files:
-        base = done
+    with _no_collections(), Writer(store, transcripts) as writer:
+        for file in files:
+            base = done
 
-        def tell(read: int, path: Path, base: int = base) -> None:
-            if progress:
-                progress(min(base + read, total), total, path)
+            def tell(read: int, path: Path, base: int = base) -> None:
+                if progress:
+                    progress(min(base + read, total), total, path)
 
-        try:
-            _Import(store, transcripts, file, report, tell).run()
-        except OSError as error:
-            report.skipped.append(Skipped(file.path, error.strerror or str(error)))
-        done += file.size
-        tell(file.size, file.path)
+            try:
+                _Import(store, file, report, tell, writer).run()
+            except OSError as error:
+                report.skipped.append(Skipped(file.path, error.strerror or str(error)))
+            done += file.size
+            tell(file.size, file.path)
     return report
 
 
-@dataclass
+@contextmanager
+def _no_collections() -> Generator[None, None, None]:
+    """Keep Python's cycle collector out: an import makes no cycles, and many objects.
+
+    Each collection would walk all that the kernel's user keeps in memory.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@dataclass(eq=False)
 class _File:
     """A file that is being read: its place among the transcripts, and how far it was read."""
 
@@ -133,12 +154,12 @@ class _Import:
     def __init__(
         self,
         store: SqliteStore,
-        transcripts: TranscriptStore,
         file: HistoryFile,
         report: ImportReport,
         tell: Callable[[int, Path], None],
+        writer: Writer,
     ) -> None:
-        self._store, self._transcripts = store, transcripts
+        self._store, self._writer = store, writer
         self._history, self._report, self._tell = file, report, tell
         self._main = self._open(file.path, "")
         state = State.load(self._main.mark.state)
@@ -155,6 +176,7 @@ class _Import:
 
     def run(self) -> None:
         """Read what is new of it."""
+        self._writer.settle(self._history.session_id)
         if not self._ready():
             return
         self._find_subagents()
@@ -235,6 +257,7 @@ class _Import:
             before = file.mark.offset
             if self._count >= _BATCH_LINES or self._bytes >= _BATCH_BYTES:
                 self._flush(file.path)
+                self._writer.store()
         stat = file.path.stat()
         if file.mark.offset < stat.st_size:
             unfinished = "it has no end; the next import reads it again"
@@ -260,7 +283,7 @@ class _Import:
         messages = self._fold.entry(entry, where, file.parent)
         for message in messages:
             self._add(message)
-        for name, parent in _starts(entry, messages):
+        for name, parent in _starts(entry, messages) if self._subagents else ():
             if name in self._subagents and self._subagents[name] is not file:
                 started = self._take(self._subagents[name])
                 started.parent = parent
@@ -268,7 +291,7 @@ class _Import:
 
     def _parse(self, file: _File, raw: bytes, where: str) -> dict[str, Any] | None:
         try:
-            entry = json.loads(raw.decode("utf-8"))
+            entry = _parsed(raw)
             if isinstance(entry, dict):
                 return entry  # pyright: ignore[reportUnknownVariableType]
             reason = "it is JSON, but not an object"
@@ -293,7 +316,7 @@ class _Import:
         return changed
 
     def _note(self, file: _File) -> None:
-        if not any(file is other for other in self._touched):
+        if file not in self._touched:
             self._touched.append(file)
 
     def _metadata_line(self, file: _File) -> None:
@@ -307,7 +330,7 @@ class _Import:
             self._note(file)
 
     def _flush(self, path: Path) -> None:
-        """Store all that was read since the last time, in one transaction."""
+        """Hand on all that was read since the last time."""
         if not self._touched:
             return
         if not self._main.mark.session_id and not self._messages and not self._has_lines():
@@ -319,22 +342,22 @@ class _Import:
         if self._changed_todos:
             todos = self._todos.todos
             values.append(TodoList(client_id=session_id, session_id=session_id, todos=todos))
-        with self._store.batch() as batch:
-            batch.put(values)
-            for file in self._touched:
-                if file.lines:
-                    self._transcripts.append_in(batch, file.key, file.lines, file.entries)
-                file.mark.session_id = session_id
-                if file.key.subpath:
-                    file.mark.state["parent"] = file.parent
-                _imports.write(batch.db, file.mark)
+        self._writer.add(
+            Portion(self._history.session_id, values, [self._piece(f) for f in self._touched])
+        )
         self._report.messages += len(self._messages)
         self._stored = True
-        for file in self._touched:
-            file.lines, file.entries = [], []
         self._touched, self._messages, self._changed_todos = [], [], False
         self._count = self._bytes = 0
         self._tell(self._read_bytes, path)
+
+    def _piece(self, file: _File) -> Piece:
+        """Take what was read of a file out of it."""
+        file.mark.session_id = self._fold.session_id
+        if file.key.subpath:
+            file.mark.state["parent"] = file.parent
+        lines, entries, file.lines, file.entries = file.lines, file.entries, [], []
+        return Piece(file.key, lines, entries, replace(file.mark, state=dict(file.mark.state)))
 
     def _has_lines(self) -> bool:
         return any(file.lines for file in self._touched)
@@ -350,6 +373,8 @@ class _Import:
             claude_session_id=self._history.session_id,
             created_at=state.created or written,
             origin=f"imported from Claude Code, {self._history.path}",
+            # What was said elsewhere goes to no server unasked.
+            local=True,
         )
         name = state.name or state.title or f"claude-{self._history.session_id[:8]}"
         named = self._main.mark.state.get("named")
@@ -362,6 +387,14 @@ class _Import:
                 "last_activity_at": max(state.last, state.created or 0) or written,
             }
         )
+
+
+def _parsed(raw: bytes) -> object:
+    try:
+        return from_json(raw)
+    except ValueError:
+        # Slower, but takes lone surrogates and any depth, and says more of what is wrong.
+        return json.loads(raw.decode("utf-8"))
 
 
 def _starts(entry: dict[str, Any], messages: Sequence[Message]) -> Iterator[tuple[str, str]]:

@@ -120,11 +120,13 @@ class Fold:
         self.state = state
         #: Our id: of the CLI's id and the session's first time.
         self.session_id = stable_id(state.created or 0, "session", claude_id)
+        #: The time of the entry that is being read, if it says one.
+        self._when: float | None = None
 
     def entry(self, entry: Entry, where: str, parent: str | None = None) -> list[Message]:
         """Read one entry. `where` (file and line) names those without a uuid."""
         state, kind = self.state, entry.get("type")
-        when = time_of(entry)
+        self._when = when = time_of(entry)
         if when is not None:
             state.last = max(state.last, when)
         if not state.cwd and isinstance(entry.get("cwd"), str):
@@ -140,6 +142,7 @@ class Fold:
 
     def bad(self, text: str, where: str) -> Message:
         """Keep a line that can't be read, whole (S7)."""
+        self._when = None
         return self._message({}, where, "system", (UnknownBlock(raw=text),), None)
 
     def result(self) -> list[Message]:
@@ -189,7 +192,7 @@ class Fold:
         return [*done, self._message(entry, where, kind, blocks, parent)]
 
     def _new_turn(self, entry: Entry, where: str) -> None:
-        when = time_of(entry) or self.state.last
+        when = self._when or self.state.last
         uuid = str(entry.get("uuid") or where)
         turn_id = stable_id(when, self.session_id, uuid, "turn")
         self.state.turn = Turn(id=turn_id, started=when, last=when)
@@ -222,7 +225,7 @@ class Fold:
             model = message.get("model")
             if isinstance(model, str) and not model.startswith("<"):
                 turn.model = self.state.model = model
-            turn.last = time_of(entry) or turn.last
+            turn.last = self._when or turn.last
             turn.ended = message.get("stop_reason") not in (None, "tool_use")
 
     def _system(self, entry: Entry, where: str, parent: str | None) -> list[Message]:
@@ -274,7 +277,7 @@ class Fold:
         blocks: tuple[ContentBlock, ...],
         parent: str | None,
     ) -> Message:
-        when = time_of(entry) or self.state.last
+        when = self._when or self.state.last
         uuid = entry.get("uuid") if isinstance(entry.get("uuid"), str) else None
         model = _mapping(entry.get("message")).get("model")
         return Message(

@@ -332,7 +332,7 @@ def test_rewritten_file(scene: Scene) -> None:
 
 def test_progress(scene: Scene) -> None:
     """Progress grows to the total, in bytes."""
-    scene.write(*(scene.user(str(n)) for n in range(1200)))
+    scene.write(*(scene.user(str(n)) for n in range(4100)))
     scene.run()
     done = [done for done, _, _ in scene.progress]
     assert done == sorted(done)

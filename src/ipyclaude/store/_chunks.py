@@ -20,6 +20,8 @@ from ._values import safe
 from ._writes import Batch
 
 Entry = dict[str, Any]
+#: A chunk as it is stored: how many entries, and their compressed texts.
+Packed = tuple[int, bytes]
 LEVEL = 1
 #: Entries before compression that go into one chunk, in bytes: far below Convex's 1 MiB.
 CHUNK = 512 * 1024
@@ -115,24 +117,41 @@ def adopt(db: sqlite3.Connection, key: Key, project: str) -> None:
 
 def continues(db: sqlite3.Connection, key: Key, parents: Sequence[str]) -> str | None:
     """Return the project whose transcript of this session holds one of these entries."""
-    for parent in parents[:_VARIABLES]:
-        row = db.execute(
-            "SELECT t.project_key FROM transcripts t JOIN transcript_uuids u"
-            " ON u.transcript = t.id WHERE t.session_id = ? AND u.uuid = ?",
-            (safe(key.session_id), safe(parent)),
-        ).fetchone()
-        if row:
-            return str(row[0])
-    return None
+    if elsewhere(db, key) is None:
+        return None
+    part = [safe(parent) for parent in parents[:_VARIABLES]]
+    marks = ",".join("?" * len(part))
+    row = db.execute(
+        "SELECT t.project_key FROM transcripts t JOIN transcript_uuids u"  # noqa: S608 - only marks
+        f" ON u.transcript = t.id WHERE t.session_id = ? AND u.uuid IN ({marks}) LIMIT 1",
+        (safe(key.session_id), *part),
+    ).fetchone()
+    return str(row[0]) if row else None
 
 
-def append(batch: Batch, key: Key, project: str, lines: Sequence[Line]) -> tuple[int, list[int]]:
-    """Append lines that aren't there yet; return the transcript, and which lines were new."""
+def pack(texts: Iterable[bytes]) -> list[Packed]:
+    """Compress entries into chunks; long, and on a thread of its own it holds nobody up."""
+    return [(len(part), zlib.compress(b"\n".join(part), LEVEL)) for part in _cut(texts)]
+
+
+def append(
+    batch: Batch,
+    key: Key,
+    project: str,
+    lines: Sequence[Line],
+    packed: Callable[[], list[Packed]] | None = None,
+) -> tuple[int, list[int]]:
+    """Append lines that aren't there yet; return the transcript, and which lines were new.
+
+    `packed` returns what `pack` made of all lines, if somebody did that before.
+    """
     db = batch.db
     transcript = find(db, key, project)
+    known: set[str] = set()
     if transcript is None:
         transcript = _make(db, key, project)
-    known = _known(db, transcript, [line.uuid for line in lines if line.uuid])
+    else:
+        known = _known(db, transcript, [line.uuid for line in lines if line.uuid])
     new = list[int]()
     for number, line in enumerate(lines):
         if line.uuid is None:
@@ -144,8 +163,12 @@ def append(batch: Batch, key: Key, project: str, lines: Sequence[Line]) -> tuple
         "INSERT INTO transcript_uuids VALUES (?, ?)",
         [(transcript, safe(u)) for n in new if (u := lines[n].uuid) is not None],
     )
-    for texts in _cut(lines[n].text for n in new):
-        _write_chunk(batch, transcript, key, texts)
+    if packed is None or len(new) < len(lines):
+        parts = pack(lines[n].text for n in new)
+    else:
+        parts = packed()
+    for count, data in parts:
+        _write_chunk(batch, transcript, key, count, data)
     return transcript, new
 
 
@@ -180,10 +203,23 @@ def entries(chunks: Iterable[bytes]) -> list[Entry]:
     return found
 
 
-def summary(db: sqlite3.Connection, transcript: int) -> str | None:
-    """Return the stored summary of a transcript."""
+def summary(db: sqlite3.Connection, transcript: int | None) -> str | None:
+    """Return the stored summary of a transcript; None if it has none (yet)."""
     row = db.execute("SELECT summary FROM transcripts WHERE id = ?", (transcript,)).fetchone()
     return row[0] if row else None
+
+
+def summarised(db: sqlite3.Connection, transcript: int, summary: str) -> None:
+    """Keep a summary that was made later than what it sums up."""
+    db.execute("UPDATE transcripts SET summary = ? WHERE id = ?", (summary, transcript))
+
+
+def count(db: sqlite3.Connection, transcript: int) -> int:
+    """Return how many entries a transcript has."""
+    row = db.execute(
+        "SELECT coalesce(sum(count), 0) FROM transcript_chunks WHERE transcript = ?", (transcript,)
+    ).fetchone()
+    return int(row[0])
 
 
 def listing(db: sqlite3.Connection, project: str) -> list[tuple[str, int, str | None]]:
@@ -279,6 +315,8 @@ def merge(
     transcript = find(db, key, key.project_key)
     if transcript is None:
         transcript = _make(db, key, key.project_key)
+    before = summary(db, transcript)
+    foldable = not key.subpath and (before is not None or count(db, transcript) == 0)
     new = list[Entry]()
     added = 0
     for chunk in chunks:
@@ -292,7 +330,7 @@ def merge(
             "UPDATE transcripts SET remote_seq = max(remote_seq, ?) WHERE id = ?",
             (chunk.seq, transcript),
         )
-    told = fold(summary(db, transcript), key, new) if new and not key.subpath else None
+    told = fold(before, key, new) if new and foldable else None
     if added:
         touch(db, transcript, told)
     return added
@@ -345,11 +383,11 @@ def _cut(texts: Iterable[bytes]) -> Iterable[list[bytes]]:
         yield part
 
 
-def _write_chunk(batch: Batch, transcript: int, key: Key, texts: list[bytes]) -> None:
-    chunk_id, data = new_id(), zlib.compress(b"\n".join(texts), LEVEL)
+def _write_chunk(batch: Batch, transcript: int, key: Key, count: int, data: bytes) -> None:
+    chunk_id = new_id()
     batch.db.execute(
         "INSERT INTO transcript_chunks (chunk_id, transcript, count, data) VALUES (?, ?, ?, ?)",
-        (chunk_id, transcript, len(texts), data),
+        (chunk_id, transcript, count, data),
     )
     # A transcript that no session knows yet is announced when one does (`Batch.put`).
     owner = batch.owner_of(safe(key.session_id))

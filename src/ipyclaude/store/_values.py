@@ -7,6 +7,7 @@ import re
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from ..exceptions import StoreCorrupt, StoreError
 from ..messages import Message, ResultBlock, SessionInfo, Value
@@ -18,19 +19,31 @@ KEPT = ("message_count", "cost_usd", "holder", "holder_expires_at")
 
 # A replicated order comes before every local position, which has no upper end of its own.
 _UNPLACED = 1 << 62
-# Models are opened one by one as the encoder meets them: `model_dump` would copy everything,
-# and gives up at a depth that tool inputs do reach.
+# For what pydantic's own, much faster, writer gives up on: lone surrogates, and a depth that
+# tool inputs do reach. Models are opened one by one as the encoder meets them.
 _ENCODER = json.JSONEncoder(default=dict, separators=(",", ":"))
 _WORD = re.compile(r"[^\W_]+")
 
 
 def safe(text: str) -> str:
     """Make a text fit for a TEXT column: lone surrogates are spelled out, NUL is a space."""
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", " ")
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\0", " ")
 
 
 def dump(value: Value) -> str:
-    """Write a value as ASCII JSON: lone surrogates, NUL, NaN and int64 come back equal."""
+    """Write a value as JSON: lone surrogates, NUL, NaN and int64 come back equal.
+
+    What has a lone surrogate is all ASCII, since SQLite's UTF-8 TEXT can't hold one.
+    """
+    try:
+        return to_json(value, inf_nan_mode="constants").decode()
+    except (PydanticSerializationError, ValueError):
+        return _dump_slowly(value)
+
+
+def _dump_slowly(value: Value) -> str:
     try:
         return _ENCODER.encode(dict(value))
     except (TypeError, ValueError, RecursionError) as error:

@@ -3,8 +3,7 @@
 Each runs in its own transaction and `PRAGMA user_version` counts those that ran, so a
 process that dies in the middle leaves the schema as it was before the step.
 
-Rows hold their whole value as ASCII JSON in `data`; columns exist only for what is queried.
-ASCII, because SQLite's UTF-8 TEXT can't hold the lone surrogates that models do emit.
+Rows hold their whole value as JSON in `data`; columns exist only for what is queried.
 `rev` numbers every write in the file: other processes ask for what is newer than they saw.
 """
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _chunks
-from ._chunks import Key, Line, line_of
+from ._chunks import Key, Line, Packed, line_of
 from ._values import safe
 from ._writes import Batch
 from .sqlite import SqliteStore
@@ -73,7 +73,7 @@ class TranscriptStore:
 
     async def list_session_summaries(self, project_key: str) -> list[SessionSummaryEntry]:
         """Return the SDK's own summaries of a project's sessions, as it folded them."""
-        rows = await asyncio.to_thread(self._list, project_key)
+        rows = await asyncio.to_thread(self._summaries, project_key)
         return [
             {"session_id": session, "mtime": mtime, "data": json.loads(data)}
             for session, mtime, data in rows
@@ -102,14 +102,24 @@ class TranscriptStore:
             self.append_in(batch, _key(key), lines, values)
 
     def append_in(
-        self, batch: Batch, key: Key, lines: Sequence[Line], entries: Sequence[dict[str, Any]]
+        self,
+        batch: Batch,
+        key: Key,
+        lines: Sequence[Line],
+        entries: Sequence[dict[str, Any]],
+        packed: Callable[[], list[Packed]] | None = None,
     ) -> None:
-        """Append inside a transaction; `lines` are `entries` as JSON texts."""
+        """Append inside a transaction; `lines` are `entries` as JSON texts.
+
+        An import hands in `packed`, what `_chunks.pack` makes of the lines: its transcripts are
+        summarised when somebody lists them, since most are never listed.
+        """
         project = self._home(batch.db, key, entries)
-        transcript, new = _chunks.append(batch, key, project, lines)
+        before = _chunks.summary(batch.db, _chunks.find(batch.db, key, project))
+        transcript, new = _chunks.append(batch, key, project, lines, packed)
         data = None
-        if new and not key.subpath:
-            before = _chunks.summary(batch.db, transcript)
+        whole = len(new) == _chunks.count(batch.db, transcript)
+        if new and not key.subpath and (before is not None or (whole and packed is None)):
             data = self.fold(before, key, [entries[n] for n in new])
         _chunks.touch(batch.db, transcript, data)
 
@@ -170,6 +180,22 @@ class TranscriptStore:
     def _list(self, project_key: str) -> list[tuple[str, int, str | None]]:
         with self._store.database.reading() as db:
             return _chunks.listing(db, project_key)
+
+    def _summaries(self, project_key: str) -> list[tuple[str, int, str | None]]:
+        return [
+            (session, mtime, data or self._summarise(Key(project_key, session)))
+            for session, mtime, data in self._list(project_key)
+        ]
+
+    def _summarise(self, key: Key) -> str | None:
+        """Fold a transcript that was stored without its summary, and keep that."""
+        with self._store.batch() as batch:
+            transcript = _chunks.find(batch.db, key, self._place(batch.db, key)[0])
+            if transcript is None:  # deleted meanwhile
+                return None
+            data = self.fold(None, key, _chunks.entries(_chunks.load(batch.db, transcript)))
+            _chunks.summarised(batch.db, transcript, data)
+        return data
 
     def _subkeys(self, key: Key) -> list[str]:
         with self._store.database.reading() as db:
