@@ -31,15 +31,18 @@ class Machine:
     convex
         The deployment.
     token
-        Who the person is there.
+        Who the person is there; a function where that changes.
     path
         The store's file.
     """
 
-    def __init__(self, convex: ConvexServer, token: str, path: Path, **options: Any) -> None:
+    def __init__(
+        self, convex: ConvexServer, token: str | Callable[[], str], path: Path, **options: Any
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.store = SqliteStore(path)
-        self.cloud = ConvexClient(convex.url, StaticToken(lambda: token), timing=QUICK)
+        read = token if callable(token) else lambda: token
+        self.cloud = ConvexClient(convex.url, StaticToken(read), timing=QUICK)
         self.transcripts = ReplicatedTranscripts(
             self.store, fold=fold_session_summary, cloud=self.cloud, wrote=lambda: self.wrote()
         )

@@ -160,6 +160,20 @@ async def test_an_ended_sign_in_is_forgotten(tmp_path: Path) -> None:
     assert await source.token(True) is None
 
 
+@pytest.mark.asyncio
+async def test_a_kernel_stays_with_one_person(tmp_path: Path) -> None:
+    """Where somebody else signs in, a kernel that is open hands out no token of theirs."""
+    provider, vault = Rotating(), FileVault(tmp_path / "sign-in.json")
+    vault.write(replace(provider.first(), subject="ada"))
+    source = StoredSignIn(vault, provider.refresh, tmp_path / "lock", now=provider.now)
+    await source.token(False)
+    vault.write(replace(provider.first(), subject="eve", name="eve"))
+    with pytest.raises(SignedOut, match="eve signed in on this machine"):
+        await source.token(True)
+    other = StoredSignIn(vault, provider.refresh, tmp_path / "lock", now=provider.now)
+    assert await other.token(False) is not None
+
+
 # -- where it is kept -----------------------------------------------------------------------
 
 

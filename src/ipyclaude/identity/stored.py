@@ -50,6 +50,7 @@ class StoredSignIn:
         self._lock = lock
         self._now = now
         self._handed = ""
+        self._who: tuple[str, str] | None = None
         self._kept = Renewing(self._fetch, now=now)
 
     async def token(self, force_refresh: bool) -> Token | None:
@@ -58,7 +59,7 @@ class StoredSignIn:
         Raises
         ------
         SignedOut
-            The provider ended the sign-in.
+            The provider ended the sign-in, or somebody else signed in here.
         TokenUnavailable
             The provider can't be reached, and the last token has ended.
         """
@@ -66,14 +67,24 @@ class StoredSignIn:
 
     async def _fetch(self) -> Token | None:
         kept = await self._read()
+        if kept is not None and not self._is_new(kept):
+            kept = await self._refreshed()
         if kept is None:
             return None
-        if not self._is_new(kept):
-            kept = await self._refreshed()
-            if kept is None:
-                return None
+        self._check_same(kept)
         self._handed = kept.id_token
         return Token(kept.id_token, expires_at=kept.expires_at)
+
+    def _check_same(self, kept: Kept) -> None:
+        """Hand out one person's tokens only: what this kernel holds back for them is theirs."""
+        who = (kept.issuer, kept.subject)
+        if self._who not in (None, who):
+            raise SignedOut(
+                "You are signed out in this notebook.",
+                why=f"{kept.name} signed in on this machine.",
+                fix="To go on as them: %claude_session login, or %reload_ext ipyclaude.",
+            )
+        self._who = who
 
     def _is_new(self, kept: Kept) -> bool:
         due = kept.fetched_at + (kept.expires_at - kept.fetched_at) * RENEW_AFTER

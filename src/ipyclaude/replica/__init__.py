@@ -114,6 +114,10 @@ class Cloud(Protocol):
         """Try again now: somebody signed in, or the network is back."""
         ...
 
+    def reconnect(self) -> None:
+        """Connect anew: somebody signed in or out. Calls of who was before fail."""
+        ...
+
     async def close(self) -> None:
         """End everything: waiting calls fail with `CloudUnreachable`, live queries end."""
         ...

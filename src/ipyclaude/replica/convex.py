@@ -88,6 +88,7 @@ class ConvexClient:
         self._sync = SyncState()
         self._live: set[LiveQuery] = set()
         self._frames: asyncio.Queue[bytes] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._state = CloudState("connecting", f"Connecting to {host_of(self._url)}.", now_ms())
         self._listeners: list[Callable[[CloudState], None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -178,6 +179,16 @@ class ConvexClient:
         self._failures = self._refusals = 0
         self._woken.set()
 
+    def reconnect(self) -> None:
+        """Connect anew: somebody signed in or out. Calls of who was before fail."""
+        self._sync.fail(
+            CloudUnreachable("Somebody signed in or out.", fix="It is tried again by itself.")
+        )
+        self.wake()
+        self._frames = None  # nothing more goes out as who was before
+        if self._reading is not None:
+            self._reading.cancel()
+
     async def close(self) -> None:
         """End everything: waiting calls fail with `CloudUnreachable`, live queries end."""
         if self._state.kind == "closed":
@@ -241,13 +252,16 @@ class ConvexClient:
                 asyncio.create_task(self._write(socket, self._frames)),
                 asyncio.create_task(self._keep_signed_in()),
             ]
+            reading = self._reading = asyncio.create_task(self._read(socket))
             try:
-                await self._read(socket)
+                await asyncio.wait({reading})
+                if not reading.cancelled():  # by `reconnect`
+                    reading.result()
             finally:
-                self._frames = None
-                for task in tasks:
+                self._frames = self._reading = None
+                for task in (reading, *tasks):
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(reading, *tasks, return_exceptions=True)
 
     async def _read(self, socket: ClientConnection) -> None:
         begun = False

@@ -137,6 +137,16 @@ class Replica:
         await self._cloud.close()
         self._listeners.clear()
 
+    async def sign_in_anew(self) -> None:
+        """Go on as who is signed in now, if this file belongs to that account; else stand still."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._took_turn(False)
+        self._signed_in.clear()
+        self._cloud.reconnect()
+        self._tasks = [asyncio.ensure_future(self._run())]
+
     async def _run(self) -> None:
         await self._sign_in()
         await self._supervised("drain", self._drain.run)
