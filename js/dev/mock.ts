@@ -5,6 +5,7 @@
  * `answers`, by the type of the request; one that is absent is not answered.
  */
 
+import type { Kind } from "../src/page";
 import type {
   Approval,
   ContentBlock,
@@ -28,7 +29,7 @@ export class MockModel implements Model {
   answers: Partial<Record<Request["type"], (request: Request) => unknown>> = {};
   private n = 0;
 
-  constructor(readonly kind: "turn" | "chat" = "chat") {}
+  constructor(readonly kind: Kind = "chat") {}
 
   get(name: string): unknown {
     return name === "kind" ? this.kind : undefined;

@@ -1,7 +1,8 @@
 /** Permission prompts: the real input, and four answers (S12). */
 
+import { badge } from "./badge";
 import { inputElement, toolIcon, toolLabel } from "./blocks/tools";
-import { button, h } from "./dom";
+import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import type { Page } from "./page";
@@ -12,15 +13,19 @@ type Scope = Approval["scope"];
 
 export class Approvals {
   readonly el = h("div", { class: "ipc-approvals", "data-ipc": "approvals" });
+  private readonly count = h("div", { class: "ipc-muted ipc-approval-count" });
   private readonly cards = new Map<string, HTMLElement>();
   private drawn: readonly Approval[] | null = null;
 
-  constructor(private readonly page: Page) {}
+  constructor(private readonly page: Page) {
+    this.el.append(this.count);
+  }
 
   draw({ approvals }: State): void {
     if (approvals === this.drawn) return;
     this.drawn = approvals;
     const pending = approvals.filter((each) => each.status === "pending");
+    badge(this, pending.length);
     const ids = new Set(pending.map((each) => each.client_id));
     for (const [id, card] of this.cards) {
       if (ids.has(id)) continue;
@@ -33,6 +38,11 @@ export class Approvals {
       this.cards.set(approval.client_id, card);
       this.el.append(card);
     }
+    setText(this.count, pending.length > 1 ? `${pending.length} questions wait for you.` : "");
+  }
+
+  destroy(): void {
+    badge(this, 0);
   }
 
   private card(approval: Approval): HTMLElement {
@@ -80,8 +90,8 @@ export class Approvals {
         "data-id": approval.client_id,
       },
       h(
-        "header",
-        {},
+        "div",
+        { class: "ipc-approval-head" },
         icon("shield"),
         h("strong", { role: "alert" }, title),
         approval.title &&
@@ -100,7 +110,9 @@ export class Approvals {
     answer: (allow: boolean, scope: Scope) => void,
     reason: HTMLInputElement,
   ): HTMLElement {
-    const once = button("allow-once", "Allow once", () => answer(true, "once"));
+    const plan = approval.tool_name === "ExitPlanMode";
+    const words = plan ? "Approve the plan" : "Allow once";
+    const once = button("allow-once", words, () => answer(true, "once"));
     once.classList.add("ipc-primary");
     const session = button("allow-session", "Allow for this session", () =>
       answer(true, "session"),
@@ -108,13 +120,13 @@ export class Approvals {
     const always = approval.pattern
       ? button(
           "allow-always",
-          `Always allow ${approval.pattern}`,
+          `Always for ${approval.pattern}`,
           () => answer(true, "always"),
           "Always for ",
           h("code", {}, approval.pattern),
         )
       : null;
-    const deny = button("deny", "Deny", () => answer(false, "once"));
+    const deny = button("deny", plan ? "Keep planning" : "Deny", () => answer(false, "once"));
     deny.classList.add("ipc-danger");
     reason.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing) return;

@@ -129,8 +129,7 @@ export class Composer {
       this.queue.el,
       this.banner,
       this.uploads.el,
-      this.suggest.el,
-      box,
+      h("div", { class: "ipc-writing" }, this.suggest.el, box),
       foot,
     );
     // Both are needed: the attribute above, and that the host never sees the key (Notebook 7).

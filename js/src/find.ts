@@ -16,6 +16,7 @@ const WHO: Record<string, string> = { user: "You", assistant: "Claude", tool: "T
 
 export class Find {
   readonly el: HTMLElement;
+  readonly inHead = true;
   private readonly popover: Popover;
   private readonly field: HTMLInputElement;
   private readonly list = h("ul", { class: "ipc-sessions", "data-ipc": "found-list" });

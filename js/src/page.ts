@@ -15,6 +15,9 @@ export const KEEP = 400;
 /** A hidden tab gets no animation frames; its state must not go stale for longer (ms). */
 const HIDDEN_MS = 250;
 
+/** What a view shows: the output of a cell, the chat, or the to-dos alone. */
+export type Kind = "turn" | "chat" | "todos";
+
 export interface Follower {
   /** Draw the state; called at most once per frame. */
   draw(state: State, page: Page): void;
@@ -43,8 +46,9 @@ export class Page {
     this.unprovide = provide(async (name) => (await this.asset(name)).text);
   }
 
-  get kind(): "turn" | "chat" {
-    return this.model.get("kind") === "turn" ? "turn" : "chat";
+  get kind(): Kind {
+    const kind = this.model.get("kind");
+    return kind === "turn" || kind === "todos" ? kind : "chat";
   }
 
   follow(follower: Follower): () => void {

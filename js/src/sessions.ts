@@ -19,6 +19,7 @@ export const UNDO = 8_000;
 
 export class Sessions {
   readonly el: HTMLElement;
+  readonly inHead = true;
   private readonly opener: HTMLButtonElement;
   private readonly name = h("span", { class: "ipc-session-name" });
   private readonly popover: Popover;
@@ -77,7 +78,9 @@ export class Sessions {
   }
 
   draw({ session }: State): void {
-    setText(this.name, session?.name || "No session");
+    const name = session?.name || "No session";
+    setText(this.name, name);
+    this.opener.setAttribute("aria-label", `${name}, switch session`);
   }
 
   destroy(): void {

@@ -9,6 +9,7 @@ import type { Rule } from "./wire";
 
 export class Settings {
   readonly el: HTMLElement;
+  readonly inHead = true;
   private readonly popover: Popover;
   private readonly rules = h("ul", { class: "ipc-rules", "data-ipc": "rules" });
   private readonly failure = new Failure();

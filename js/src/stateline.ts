@@ -10,7 +10,8 @@ import type { ResultBlock, Status } from "./wire";
 export class StateLine {
   readonly el: HTMLElement;
   private readonly dot = h("span", { class: "ipc-dot", "aria-hidden": "true" });
-  private readonly sync = h("span", { class: "ipc-words" });
+  // How saving goes is news; what stands beside it is not.
+  private readonly sync = h("span", { class: "ipc-words", role: "status" });
   private readonly facts = h("span", { class: "ipc-muted" });
   private readonly demo = demoBadge();
   private readonly context = new ContextMeter();
@@ -18,7 +19,7 @@ export class StateLine {
   constructor(private readonly page: Page) {
     this.el = h(
       "div",
-      { class: "ipc-state-line", role: "status", "data-ipc": "state-line" },
+      { class: "ipc-state-line", "data-ipc": "state-line" },
       this.dot,
       this.sync,
       this.demo,

@@ -1,5 +1,6 @@
-/** One view of a model: the output of a cell ("turn"), or the chat. */
+/** One view of a model: the output of a cell ("turn"), the chat, or the to-dos alone. */
 
+import { Announcer } from "./announcer";
 import { Approvals } from "./approvals";
 import { cellsOf } from "./cells";
 import { Composer } from "./composer";
@@ -19,13 +20,15 @@ import { TurnBar } from "./turnbar";
 
 interface Part {
   readonly el: HTMLElement;
+  /** It stands in the head of the chat. */
+  readonly inHead?: boolean;
   draw?(state: State): void;
   destroy?(): void;
 }
 
 export class View implements Follower {
   private readonly root: HTMLElement;
-  private readonly transcript: Transcript;
+  private readonly transcript: Transcript | null;
   private readonly parts: Part[];
   private readonly unfollow: () => void;
 
@@ -34,26 +37,14 @@ export class View implements Follower {
     this.root = h("div", { class: `ipc ipc-${kind}`, "data-ipc": kind });
     const failure = new Failure("deed-failure");
     const deeds = new Deeds(page, failure);
-    this.transcript = new Transcript(page, deeds);
-    const bar = new TurnBar(page);
-    const middle: Part[] = [this.transcript, failure, new Todos(), new Approvals(page), bar];
-    if (kind === "chat") {
-      const sessions = new Sessions(page);
-      const find = new Find(page, (id) => this.transcript.jump(id));
-      const settings = new Settings(page);
-      const composer = new Composer(page, {
-        stop: () => void bar.stop(),
-        find: () => find.open(),
-      });
-      deeds.composer = composer;
-      const line = new StateLine(page);
-      this.parts = [sessions, find, settings, ...middle, composer, line];
-      this.root.append(h("header", { class: "ipc-head" }, sessions.el, find.el, settings.el));
-      this.root.append(...[...middle, composer, line].map((each) => each.el));
-    } else {
-      this.parts = middle;
-      this.root.append(...middle.map((each) => each.el));
-    }
+    this.transcript = kind === "todos" ? null : new Transcript(page, deeds);
+    this.parts = this.transcript
+      ? this.conversation(page, this.transcript, deeds, failure)
+      : [new Todos(true)];
+    const head = this.parts.filter((each) => each.inHead);
+    if (head.length)
+      this.root.append(h("div", { class: "ipc-head" }, ...head.map((each) => each.el)));
+    this.root.append(...this.parts.filter((each) => !each.inHead).map((each) => each.el));
     el.append(this.root);
     deeds.cells = cellsOf(page.model, el);
     this.root.classList.toggle("ipc-has-cells", deeds.cells !== null);
@@ -64,13 +55,26 @@ export class View implements Follower {
     this.unfollow = page.follow(this);
   }
 
+  /** The parts of a view that holds a conversation, from top to bottom. */
+  private conversation(page: Page, transcript: Transcript, deeds: Deeds, failure: Failure): Part[] {
+    const bar = new TurnBar(page);
+    const middle: Part[] = [transcript, failure, new Todos(), new Approvals(page), bar];
+    if (page.kind === "turn") return middle;
+    const find = new Find(page, (id) => transcript.jump(id));
+    const around = { stop: () => void bar.stop(), find: () => find.open() };
+    const composer = new Composer(page, around);
+    deeds.composer = composer;
+    const head = [new Sessions(page), find, new Settings(page)];
+    return [...head, ...middle, composer, new StateLine(page), new Announcer()];
+  }
+
   draw(state: State): void {
     this.root.dataset.state = state.turn?.status ?? "idle";
     for (const part of this.parts) part.draw?.(state);
   }
 
   atEnd(): boolean {
-    return this.transcript.atEnd();
+    return this.transcript?.atEnd() ?? true;
   }
 
   destroy(): void {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .chat import ClaudeChat
+    from .chat import ClaudeChat, ClaudeTodos
     from .exceptions import IpyClaudeError
     from .settings import IPyClaude
 
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ClaudeChat",
+    "ClaudeTodos",
     "IPyClaude",
     "IpyClaudeError",
     "__version__",
@@ -28,6 +29,7 @@ __all__ = [
 
 _HOMES = {
     "ClaudeChat": "chat",
+    "ClaudeTodos": "chat",
     "IPyClaude": "settings",
     "IpyClaudeError": "exceptions",
 }

@@ -187,6 +187,36 @@ class ClaudeChat(View):
         return wire(status)
 
 
+class ClaudeTodos(View):
+    """Claude's to-do list alone, its states moving: to stand beside the work.
+
+    Parameters
+    ----------
+    session
+        Name or id of the session; the notebook's own where not given.
+    desk
+        What stands behind it; the loaded extension where not given.
+
+    Raises
+    ------
+    SessionNotFound
+        There is no such session, or the extension is not loaded.
+    """
+
+    def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
+        chosen = desk or _loaded_desk()
+        super().__init__(chosen, chosen.session(session), kind="todos")
+        chosen.keep(self)
+
+    def _wants(self, event: p.Event) -> bool:
+        return isinstance(event, p.TodosReplaced)
+
+    def _make_snapshot(self, n: int) -> p.Snapshot:
+        whole = super()._make_snapshot(n)
+        kept = {"n": n, "session": whole.session, "todos": whole.todos, "status": whole.status}
+        return p.Snapshot.model_validate(kept)
+
+
 def _words(text: str) -> str:
     if not text.strip():
         raise IpyClaudeError("The prompt is empty.", fix="Write what Claude should do.")

@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import ipyclaude
 from ipyclaude.channel import Channel, wire
-from ipyclaude.chat import ClaudeChat
+from ipyclaude.chat import ClaudeChat, ClaudeTodos
 from ipyclaude.engine import EngineOptions
 from ipyclaude.host import Host
 from ipyclaude.messages import (
@@ -22,6 +22,8 @@ from ipyclaude.messages import (
     Message,
     SessionInfo,
     TextBlock,
+    Todo,
+    TodoList,
     ToolUseBlock,
     UnknownBlock,
     new_id,
@@ -33,6 +35,7 @@ from ipyclaude.protocol import (
     LiveBlock,
     MessageSaved,
     Status,
+    TodosReplaced,
     TurnChanged,
     TurnState,
 )
@@ -429,3 +432,18 @@ def test_files_variables_and_commands_are_suggested(desk: FakeDesk) -> None:
     page.view._session.slash_commands = ("compact",)
     found = page.ask(type="suggest", sign="/", query="comp")["result"]["suggestions"]
     assert [each["label"] for each in found] == ["/compact"]
+
+
+def test_the_todos_alone_are_sent_nothing_else(desk: FakeDesk) -> None:
+    """A view of the to-dos hears of them and of no message; its snapshot holds no message."""
+    todo = Todo(key="1", content="Count the birds")
+    desk.store.put(TodoList(client_id=SID, session_id=SID, todos=(todo,)))
+    _asked(desk)
+    page = Page(ClaudeTodos(SID, desk=desk), desk)
+    assert page.ask(type="hello")["error"] is None
+    snapshot = page.sent.pop()
+    assert [each["content"] for each in snapshot["todos"]] == ["Count the birds"]
+    assert snapshot["messages"] == []
+    wants = page.view._wants
+    assert wants(TodosReplaced(todos=()))
+    assert not wants(Delta(k=1, s="x"))
