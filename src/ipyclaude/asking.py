@@ -13,6 +13,8 @@ from .display import bundle
 from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
 from .extension import App, working_folder_note
 from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextBlock
+from .notebook.context import cell_text
+from .notebook.masking import mask
 from .options import Asked, expand
 from .output import Output, show
 from .permissions import Asker, parse_rule, shown, suggest
@@ -31,6 +33,12 @@ _WORKING = (
     "<p><em>Claude was working on this when the notebook was saved. The answer is in the session: "
     "<code>%claude_session show</code>.</em></p>"
 )
+_WISHES = {
+    "fix": "Find out why the last cell that failed did so, and fix it: say in a sentence what was "
+    "wrong, and put the corrected code into the notebook by its tools, or show it.",
+    "explain": "Explain the error of the last cell that failed: what went wrong, and why. "
+    "Change nothing.",
+}
 _STORED = "Stored answer of {name!r}; --again asks anew."
 
 
@@ -59,7 +67,7 @@ class Asking:
         """
         app = self._app
         namespace: dict[str, Any] = app.host.shell.user_ns
-        content = _content(asked, namespace)
+        content = self._of_error(asked) or _content(asked, namespace)
         schema = attachments.lookup(asked.schema, namespace) if asked.schema else None
         if schema is not None and not isinstance(schema, dict):
             raise UsageMistake(
@@ -89,6 +97,21 @@ class Asking:
         if note:
             print(note)  # noqa: T201 - told in the cell
         self._ask(asked, session, question)
+
+    def _of_error(self, asked: Asked) -> tuple[ContentBlock, ...] | None:
+        """Return what `%claude fix` and `%claude explain` ask, None for any other prompt."""
+        wish = _WISHES.get(asked.prompt.strip().lower())
+        if wish is None:
+            return None
+        failed = self._app.notebook.recorder.last_error
+        if failed is None:
+            raise UsageMistake(
+                f"There is no error to {asked.prompt.strip().lower()}.",
+                why="No cell has failed since %load_ext ipyclaude.",
+                fix="Run the cell that fails, and ask again.",
+            )
+        told = mask(cell_text(failed), self._app.host.shell.user_ns)
+        return (TextBlock(text=wish), TextBlock(text=f"The cell that failed:\n\n{told}"))
 
     def _ask(self, asked: Asked, session: Session, question: Question) -> None:
         host = self._app.host

@@ -19,7 +19,8 @@ from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
 from .leases import alive, make_holder
 from .messages import SessionInfo, Value
-from .notebook import SERVER, UNASKED, Borrower, Notebook
+from .notebook.lending import SERVER, UNASKED, Borrower, Notebook
+from .notebook.recording import Recorder
 from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 class App:
     """One kernel's ipyclaude: settings, store, loop, open sessions."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, recorder: Recorder) -> None:
         self.host = Host(shell)
         self.settings = IPyClaude.load(shell.config)
         self.policy = Policy.load()
@@ -56,7 +57,8 @@ class App:
         )
         self.sign_ins = SignIns(self.settings.store_path.parent)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
-        self.notebook = Notebook(self.runtime, self.host)
+        budget = self.settings.context_budget if self.settings.lend_notebook else 0
+        self.notebook = Notebook(self.runtime, self.host, recorder, budget)
         self.current: Session | None = None
         self.views: list[View] = []
         self._holder = make_holder()
@@ -124,6 +126,7 @@ class App:
                 store=self.store,
                 permissions=self.permissions,
                 make_engine=self._make_engine,
+                context=self.notebook.context.take,
                 options=self._options(info),
                 holder=self._holder,
                 guard=self._guard,

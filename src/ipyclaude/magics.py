@@ -17,6 +17,7 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
+from .notebook.recording import Recorder
 from .options import OPTIONS, help_text, parse
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class ClaudeMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
+        self.recorder = Recorder(shell)
         self.app: App | None = None
         self._asking: Asking | None = None
 
@@ -43,7 +45,7 @@ class ClaudeMagics(Magics):
         if self.app is None:
             from .extension import App
 
-            self.app = App(self.shell)
+            self.app = App(self.shell, self.recorder)
         return self.app
 
     # A prompt's own braces and dollar signs are its own: `options.expand` deals with them.
@@ -73,6 +75,7 @@ class ClaudeMagics(Magics):
         """Close the app, if there is one."""
         app, self.app = self.app, None
         self._asking = None
+        self.recorder.close()
         if app is not None:
             app.close()
 

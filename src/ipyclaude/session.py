@@ -24,7 +24,7 @@ from .engine import (
 from .exceptions import SessionBusy
 from .journal import Journal, Listener
 from .leases import Lease
-from .messages import Message, ResultBlock, SessionInfo, Value, now_ms
+from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TextBlock, Value, now_ms
 from .permissions import Permissions
 from .protocol import Event, LiveBlock, MessageSaved, TurnState
 from .recovery import recover
@@ -33,9 +33,13 @@ from .turn import Answer, Question, Turn
 
 STOP_SECONDS = 5.0  # how long a stopped turn may take to end by itself
 
+CONTEXT_SECONDS = 5.0  # how long what goes along with a prompt may take to gather
+
 EngineFactory = Callable[["Session"], Engine]
 #: Returns the options that a turn may run with, or raises.
 Guard = Callable[[EngineOptions], EngineOptions]
+#: Gives what goes along with a session's prompt by itself, as text; called in a thread.
+ContextSource = Callable[[str], str]
 
 
 class Session:
@@ -51,6 +55,7 @@ class Session:
         options: EngineOptions,
         holder: str,
         guard: Guard = lambda options: options,
+        context: ContextSource | None = None,
     ) -> None:
         self.options = options
         self._guard = guard
@@ -59,6 +64,7 @@ class Session:
         self._journal = Journal(info, store)
         self._permissions = permissions
         self._make_engine = make_engine
+        self._context = context
         self._engine: Engine | None = None
         self._lease = Lease(store, info.client_id, holder)
         self._running: Turn | None = None
@@ -197,7 +203,7 @@ class Session:
         if turn.stopping:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return
-        asking = engine.ask(turn.question.content)
+        asking = engine.ask((*turn.question.content, *await self._along()))
         try:
             async for event in asking:
                 self._note(event)
@@ -205,6 +211,17 @@ class Session:
         finally:
             if isinstance(asking, AsyncGenerator):
                 await asking.aclose()  # pyright: ignore[reportUnknownMemberType]
+
+    async def _along(self) -> tuple[ContentBlock, ...]:
+        """Return what goes along with the prompt; it is no part of what is stored as asked."""
+        if self._context is None:
+            return ()
+        gathering = asyncio.to_thread(self._context, self.info.client_id)
+        try:
+            text = await asyncio.wait_for(gathering, CONTEXT_SECONDS)
+        except asyncio.TimeoutError:
+            return ()  # a variable's own code hangs; the prompt goes without
+        return (TextBlock(text=text),) if text else ()
 
     def _note(self, event: EngineEvent) -> None:
         """Keep what is true of the session beyond the turn."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Dict, Enum, Float, List, TraitError, Unicode, default
+from traitlets import Bool, Dict, Enum, Float, Int, List, TraitError, Unicode, default
 from traitlets.config import Config, Configurable
 
 from .exceptions import SettingsError
@@ -63,6 +63,12 @@ def _json(name: str, text: str) -> Any:
         ) from error
 
 
+def _count(name: str, text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise SettingsError(f"{name}={text!r} is not a number.", fix=f"Set {name} to one, or unset it.")
+
+
 def _from_env(
     name: str, fallback: Any, read: Callable[[str, str], Any] = lambda _, text: text
 ) -> Any:
@@ -100,6 +106,10 @@ class IPyClaude(Configurable):
     ).tag(config=True)
     lend_notebook = Bool(
         help="Offer Claude tools that run and read this notebook (IPYCLAUDE_LEND_NOTEBOOK)."
+    ).tag(config=True)
+    context_budget = Int(
+        help="Tokens of the notebook's news that may go along with a prompt; 0 sends none "
+        "(IPYCLAUDE_CONTEXT_BUDGET)."
     ).tag(config=True)
     add_dirs = List(Unicode(), help="Folders besides the working one that Claude may see.").tag(
         config=True
@@ -205,6 +215,10 @@ class IPyClaude(Configurable):
     @default("lend_notebook")
     def _default_lend(self) -> bool:
         return _from_env("LEND_NOTEBOOK", True, _flag)
+
+    @default("context_budget")
+    def _default_context_budget(self) -> int:
+        return _from_env("CONTEXT_BUDGET", 4_000, _count)
 
     @default("demo")
     def _default_demo(self) -> bool:

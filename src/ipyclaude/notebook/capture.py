@@ -64,9 +64,23 @@ class Captured:
 
     parts: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     failed: bool = False
+    last_error: str = ""
+    #: A terminal writes results and tracebacks to its streams, and they are noted already.
+    _muted: bool = False
+
+    @contextmanager
+    def muted(self) -> Generator[None, None, None]:
+        """Note nothing that is written meanwhile."""
+        before, self._muted = self._muted, True
+        try:
+            yield
+        finally:
+            self._muted = before
 
     def stream(self, name: str, text: str) -> None:
         """Note what was written to a stream."""
+        if self._muted:
+            return
         if not self.parts or self.parts[-1][0] != name:
             self.parts.append((name, Kept()))
         self.parts[-1][1].add(text)
@@ -78,7 +92,16 @@ class Captured:
     def error(self, traceback: str) -> None:
         """Note a traceback."""
         self.failed = True
-        self.parts.append(("error", bounded(strip_ansi(traceback))))
+        self.last_error = bounded(strip_ansi(traceback))
+        self.parts.append(("error", self.last_error))
+
+    def text(self, limit: int) -> str:
+        """Return it all as a text of about `limit` characters; pictures are named."""
+        words = [
+            part["text"] if part["type"] == "text" else f"[{part['mimeType']}]"
+            for part in self.content()
+        ]
+        return bounded("\n".join(words), limit)
 
     def content(self) -> list[Part]:
         """Return it as content parts: texts, and images where something was drawn."""
@@ -165,18 +188,27 @@ class _Tee:
 
 
 @contextmanager
-def capturing(shell: Any, code: str) -> Generator[Captured, None, None]:
-    """Keep a copy of all that the shell shows (main thread)."""
+def capturing(shell: Any, code: str | None = None) -> Generator[Captured, None, None]:
+    """Keep a copy of all that the shell shows (main thread).
+
+    `code` is code of Claude's, run inside of another cell; None keeps the cell's own.
+    """
     kept = Captured()
     streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     tees = {name: _Tee(stream, _listener(kept, name)) for name, stream in streams.items()}
     undo = [
         _wrapped(shell.display_pub, "publish", lambda real: _publish(real, kept)),
+        _wrapped(shell.displayhook, "write_output_prompt", lambda real: _prompt(real, kept)),
         _wrapped(shell.displayhook, "write_format_data", lambda real: _result(real, kept)),
-        # It would look at the cell that waits, and not at this code.
-        _wrapped(shell.displayhook, "quiet", lambda _: lambda: _ends_with_semicolon(shell, code)),
-        _wrapped(shell, "_showtraceback", lambda _: _traceback(streams["stderr"], kept)),
     ]
+    if code is None:
+        undo.append(_wrapped(shell, "_showtraceback", lambda real: _traceback(real, kept)))
+    else:
+        undo += [
+            # It would look at the cell that waits, and not at this code.
+            _wrapped(shell.displayhook, "quiet", lambda _: lambda: _is_quiet(shell, code)),
+            _wrapped(shell, "_showtraceback", lambda _: _traceback(_written(streams), kept)),
+        ]
     for name, tee in tees.items():
         setattr(sys, name, tee)
     try:
@@ -211,7 +243,8 @@ def _wrapped(owner: Any, name: str, make: Callable[[Any], Any]) -> Callable[[], 
 def _publish(real: Any, kept: Captured) -> Any:
     def publish(data: dict[str, Any], *args: Any, **options: Any) -> Any:
         kept.rich(dict(data))
-        return real(data, *args, **options)
+        with kept.muted():
+            return real(data, *args, **options)
 
     return publish
 
@@ -219,23 +252,39 @@ def _publish(real: Any, kept: Captured) -> Any:
 def _result(real: Any, kept: Captured) -> Any:
     def write_format_data(format_dict: dict[str, Any], md_dict: Any = None) -> Any:
         kept.rich(dict(format_dict))
-        return real(format_dict, md_dict)
+        with kept.muted():
+            return real(format_dict, md_dict)
 
     return write_format_data
 
 
-def _traceback(stderr: Any, kept: Captured) -> Any:
-    """Show a traceback as text: by an error output nbval and papermill fail the whole cell."""
+def _prompt(real: Any, kept: Captured) -> Any:
+    def write_output_prompt() -> Any:
+        with kept.muted():
+            return real()
 
-    def showtraceback(etype: Any, evalue: Any, stb: Any) -> None:
-        del etype, evalue
+    return write_output_prompt
+
+
+def _traceback(show: Callable[[Any, Any, list[str]], Any], kept: Captured) -> Any:
+    def showtraceback(etype: Any, evalue: Any, stb: Any) -> Any:
         lines: list[str] = [stb] if isinstance(stb, str) else [str(line) for line in stb]
-        text = "\n".join(lines)
-        kept.error(text)
-        stderr.write(f"{text}\n")
+        kept.error("\n".join(lines))
+        with kept.muted():
+            return show(etype, evalue, lines)
 
     return showtraceback
 
 
-def _ends_with_semicolon(shell: Any, code: str) -> bool:
+def _written(streams: dict[str, Any]) -> Callable[[Any, Any, list[str]], None]:
+    """Show a traceback as text: by an error output nbval and papermill fail the whole cell."""
+
+    def show(etype: Any, evalue: Any, lines: list[str]) -> None:
+        del etype, evalue
+        streams["stderr"].write("\n".join(lines) + "\n")
+
+    return show
+
+
+def _is_quiet(shell: Any, code: str) -> bool:
     return bool(shell.displayhook.semicolon_at_end_of_expression(code))

@@ -55,6 +55,16 @@ def line_of(name: str, value: Any) -> str:
     return f"{text}, {size}" if size else text
 
 
+def snapshot(shell: Any) -> dict[str, tuple[int, str]]:
+    """Return each variable's identity and its line, to see what changes; without modules."""
+    namespace: dict[str, Any] = dict(shell.user_ns)
+    return {
+        name: (id(namespace[name]), line_of(name, namespace[name]))
+        for name in users_names(shell)[-MAX_VARIABLES:]
+        if name in namespace and not isinstance(namespace[name], types.ModuleType)
+    }
+
+
 class Variables:
     """The tools, for one session."""
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-#: What the CLI (2.1.330) writes in the person's place.
+#: What the CLI (2.1.330) and the notebook write in the person's place.
 _NOT_SAID = (
+    "<notebook-context>",
     "<system-reminder>",
     "<command-",
     "<local-command",

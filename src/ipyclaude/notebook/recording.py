@@ -1,0 +1,106 @@
+"""Which cells ran in this kernel, and what they showed; the last of them, in bounded memory.
+
+Begun by `%load_ext`, so nothing heavy is imported here (S8).
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from .capture import Captured, capturing
+
+KEPT_CELLS = 200
+OUTPUT_CHARS = 8_000
+#: Cells that ask Claude: the session has them.
+_OWN = re.compile(r"^\s*%{1,2}(?:claude|claude_session|(?:re)?load_ext)\b")
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """One run of a cell: its number in this kernel, source, output as text, and error."""
+
+    number: int
+    source: str
+    output: str
+    failed: bool
+    #: The traceback, if it failed.
+    error: str = ""
+    execution_count: int | None = None
+    cell_id: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """The cell is a question to Claude, or about its sessions."""
+        return bool(_OWN.match(self.source))
+
+
+class Recorder:
+    """Records the user's cells, until it is closed."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._cells: collections.deque[CellRun] = collections.deque(maxlen=KEPT_CELLS)
+        self._count = 0
+        self._open: tuple[Any, Captured, ExitStack] | None = None
+        shell.events.register("pre_run_cell", self._begin)
+        shell.events.register("post_run_cell", self._end)
+
+    def close(self) -> None:
+        """Record nothing more."""
+        self._finish()
+        for event, listener in (("pre_run_cell", self._begin), ("post_run_cell", self._end)):
+            if listener in self._shell.events.callbacks[event]:
+                self._shell.events.unregister(event, listener)
+
+    @property
+    def count(self) -> int:
+        """How many cells have been recorded so far."""
+        return self._count
+
+    def since(self, number: int) -> list[CellRun]:
+        """Return the recorded cells after the first `number`, oldest first."""
+        return [cell for cell in list(self._cells) if cell.number > number and not cell.is_own]
+
+    @property
+    def last_error(self) -> CellRun | None:
+        """The last cell that failed."""
+        return next((cell for cell in reversed(list(self._cells)) if cell.error), None)
+
+    def _begin(self, info: Any) -> None:
+        # Code that is run for Claude stands in no history, and is not the user's.
+        if not info.store_history or threading.current_thread() is not threading.main_thread():
+            return
+        self._finish()
+        stack = ExitStack()
+        captured = stack.enter_context(capturing(self._shell))
+        self._open = (info, captured, stack)
+
+    def _end(self, result: Any) -> None:
+        if self._open is None or (result is not None and result.info is not self._open[0]):
+            return
+        info, captured, _ = self._open
+        self._finish()
+        self._count += 1
+        failed = result is None or not result.success
+        self._cells.append(
+            CellRun(
+                number=self._count,
+                source=info.raw_cell,
+                output=captured.text(OUTPUT_CHARS),
+                failed=failed,
+                error=captured.last_error if failed else "",
+                execution_count=getattr(result, "execution_count", None),
+                cell_id=getattr(info, "cell_id", None),
+            )
+        )
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            _, _, stack = self._open
+            self._open = None
+            stack.close()

@@ -1,0 +1,125 @@
+"""What goes along with a prompt: what is new, within the budget, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from ipyclaude.notebook.context import Context, cell_text, fitting, tokens
+from ipyclaude.notebook.masking import MASK
+from ipyclaude.notebook.recording import Recorder
+from ipyclaude.notebook.variables import snapshot
+
+
+@pytest.fixture
+def shell() -> Any:
+    return InteractiveShell()
+
+
+@pytest.fixture
+def recorder(shell: Any) -> Iterator[Recorder]:
+    made = Recorder(shell)
+    yield made
+    made.close()
+
+
+def run(shell: Any, code: str) -> None:
+    """Run a cell as a front end does."""
+    shell.run_cell(code, store_history=True)
+
+
+def context(shell: Any, recorder: Recorder, budget: int = 4_000) -> Context:
+    return Context(recorder, shell.user_ns, lambda: snapshot(shell), budget)
+
+
+def test_cells_are_recorded_with_what_they_showed(shell: Any, recorder: Recorder) -> None:
+    """Streams, results and tracebacks of the user's cells; not of code that is no cell."""
+    run(shell, "print('hello')\n6 * 7")
+    run(shell, "1 / 0")
+    shell.run_cell("hidden = 1")
+    first, second = recorder.since(0)
+    assert (first.output, first.failed) == ("hello\n42", False)
+    assert second.failed
+    assert "ZeroDivisionError" in second.error
+    assert recorder.last_error == second
+    run(shell, "this is no Python")
+    assert "SyntaxError" in (recorder.last_error or first).error
+    assert recorder.count == 3
+
+
+def test_a_closed_recorder_leaves_the_shell_as_it_was(shell: Any) -> None:
+    """No listener and no stand-in is left (20)."""
+    before = {name: list(found) for name, found in shell.events.callbacks.items()}
+    recorder = Recorder(shell)
+    run(shell, "print('hello')")
+    recorder.close()
+    run(shell, "1 + 1")
+    assert recorder.count == 1
+    assert shell.events.callbacks == before
+    for owner, name in ((shell.display_pub, "publish"), (shell, "_showtraceback")):
+        assert name not in vars(owner)
+
+
+def test_each_session_is_told_what_is_new_once(shell: Any, recorder: Recorder) -> None:
+    """Looking marks nothing as told; taking does, for that session alone."""
+    along = context(shell, recorder)
+    assert along.take("a") == ""
+    run(shell, "height = 180\nprint('measured')")
+    assert along.look("a") == along.look("a")
+    text = along.take("a")
+    assert "[1]\nheight = 180\nprint('measured')\noutput:\nmeasured" in text
+    assert "height: int = 180" in text
+    assert along.take("a") == ""
+    assert "measured" in along.take("b")
+    run(shell, "height = 181\nother = [1]")
+    run(shell, "del other")
+    text = along.take("a")
+    assert "height: int = 181" in text
+    assert "other: list" not in text
+    run(shell, "del height")
+    assert "deleted: height" in along.take("a")
+
+
+def test_claudes_own_cells_are_left_out(shell: Any, recorder: Recorder) -> None:
+    """The session has them anyway."""
+    run(shell, "%%claude\nhello")
+    run(shell, "  %claude_session list")
+    assert context(shell, recorder).take("a") == ""
+
+
+def test_the_budget_holds(shell: Any, recorder: Recorder) -> None:
+    """The newest cells come first; what is left out is counted; 0 sends nothing."""
+    for number in range(150):
+        run(shell, f"v{number} = {number}\nprint('x' * 500)")
+    for budget in (200, 1_000, 10_000):
+        text = context(shell, recorder, budget).take("a")
+        assert tokens(text) <= budget
+        assert "[150]" in text or budget == 200
+        assert "earlier cells are left out" in text
+    assert context(shell, recorder, 0).take("a") == ""
+    assert fitting(["aaaa", "bbbb", "cc"], 10, "cells") == [
+        "(1 earlier cells are left out)",
+        "bbbb",
+        "cc",
+    ]
+
+
+def test_secrets_stay_here(shell: Any, recorder: Recorder) -> None:
+    """Sources, outputs and values are masked (S6)."""
+    run(shell, "password = 'hunter2isgood'\nprint(password)")
+    text = context(shell, recorder).take("a")
+    assert "hunter2isgood" not in text
+    assert text.count(MASK) == 3
+
+
+def test_a_failed_cell_is_told_with_its_error(shell: Any, recorder: Recorder) -> None:
+    """The traceback is kept at its end, where the error is named."""
+    run(shell, "def f(n):\n    return f(n - 1) if n else 1 / 0\nf(30)")
+    assert recorder.last_error is not None
+    text = cell_text(recorder.last_error)
+    assert text.startswith("[1] failed\ndef f(n)")
+    assert text.endswith("ZeroDivisionError: division by zero")
+    assert len(text) < 7_000
