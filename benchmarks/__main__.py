@@ -1,6 +1,6 @@
 """Measure, print the table, and with --readme put it into the README.
 
-scripts/bench [--readme] [load] [history] [kernel] [page]
+scripts/bench [--readme] [load] [history] [kernel] [lent] [page]
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from . import history, kernel, load, page
+from . import history, kernel, lent, load, page
 from .table import Figure, table, write_readme
 
 PARTS: dict[str, Callable[[], Sequence[Figure | str]]] = {
     "load": load.measure,
     "history": history.measure,
     "kernel": kernel.measure,
+    "lent": lent.measure,
     "page": page.measure,
 }
 

@@ -13,12 +13,16 @@ from .borrowing import Borrower
 from .context import Context
 from .main_thread import MainThread
 from .python import RunPython
+from .reading import Reading
 from .recording import Recorder
 from .variables import Variables, snapshot
 
 SERVER = "notebook"
 #: Tools that only look, by the rules that let them run unasked.
-UNASKED = tuple(f"mcp__{SERVER}__{name}" for name in ("list_variables", "inspect_variable"))
+UNASKED = tuple(
+    f"mcp__{SERVER}__{name}"
+    for name in ("list_variables", "inspect_variable", "read_notebook", "read_output")
+)
 
 
 class Notebook:
@@ -34,7 +38,8 @@ class Notebook:
     def tools(self, borrower: Borrower) -> tuple[Tool, ...]:
         """Return the tools for one session."""
         given = (self._host.shell, self._main, borrower)
-        return (RunPython(*given).tool, *Variables(*given).tools)
+        reading = Reading(self._host, self.recorder)
+        return (*RunPython(*given).tools, *Variables(*given).tools, *reading.tools)
 
 
 __all__ = ["SERVER", "UNASKED", "Borrower", "Notebook"]

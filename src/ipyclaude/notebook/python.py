@@ -33,6 +33,23 @@ _SCHEMA: dict[str, Any] = {
     "required": ["code"],
     "additionalProperties": False,
 }
+_INSTALL = """\
+Install Python packages into the environment of the user's kernel with pip. Use it only where an \
+import has failed or the user wants a package."""
+_PACKAGES: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "packages": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._,\[\]<>=!~-]*$"},
+            "description": "Names, with versions where they matter: pandas, numpy>=2.",
+        }
+    },
+    "required": ["packages"],
+    "additionalProperties": False,
+}
+_INSTALL_SECONDS = 900.0
 _WAITS = "Claude's code waits: the kernel is busy with a cell."
 _STUCK = (
     "It did not stop when it was interrupted: it is inside a call that cannot be interrupted, and "
@@ -45,7 +62,10 @@ class RunPython:
 
     def __init__(self, shell: Any, main: MainThread, borrower: Borrower) -> None:
         self._shell, self._main, self._borrower = shell, main, borrower
-        self.tool = Tool("run_python", _DESCRIPTION, _SCHEMA, self._run)
+        self.tools = (
+            Tool("run_python", _DESCRIPTION, _SCHEMA, self._run),
+            Tool("install_package", _INSTALL, _PACKAGES, self._install),
+        )
 
     async def _run(self, arguments: dict[str, Any]) -> ToolOutput:
         code, timeout = str(arguments["code"]), float(arguments.get("timeout", DEFAULT_TIMEOUT))
@@ -67,6 +87,13 @@ class RunPython:
         except IpyClaudeError as error:
             return said(str(error), is_error=True)
         return await masked(_output(ran, timeout), self._shell.user_ns)
+
+    async def _install(self, arguments: dict[str, Any]) -> ToolOutput:
+        # The pattern lets no option and no address through.
+        names = " ".join(f'"{name}"' for name in arguments["packages"])
+        return await self._run(
+            {"code": f"%pip install --no-input {names}", "timeout": _INSTALL_SECONDS}
+        )
 
     async def _on_main(self, code: str, watchdog: Watchdog) -> Ran:
         seen: list[Ran] = []

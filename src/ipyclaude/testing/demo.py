@@ -21,7 +21,10 @@ _STEPS = (
     ("Write down what it shows", "Writing down what it shows"),
 )
 _MEMORY = re.compile(r"what (?:did|have) i|remember|(?:first|last|before).*(?:ask|say|said)", re.I)
+_PLOT = re.compile(r"\b(?:plot|draw|chart)\b", re.I)
 _PLAN = re.compile(r"\b(?:plan|to-?dos?|steps?|tasks?)\b", re.I)
+_DATA = re.compile(r"\b(?:table|data|column|plot|chart)s?\b", re.I)
+_VARIABLE = re.compile(r"`([A-Za-z_]\w*)`")
 _TOOL = re.compile(r"\b(?:files?|folder|list|run|ls)\b", re.I)
 
 
@@ -34,6 +37,9 @@ def answer(request: Request) -> Answer:
     if _MEMORY.search(prompt):
         return Reply(_say(_memory(request)))
     calls = _calls_since_prompt(request)
+    named = _VARIABLE.search(prompt)
+    if named and _DATA.search(prompt) and RUN_PYTHON in request.tools:
+        return _analyse(request, calls, named[1], bool(_PLOT.search(prompt)))
     if _PLAN.search(prompt):
         return _plan(request, calls)
     if _TOOL.search(prompt):
@@ -141,6 +147,39 @@ def _task_moves(ids: list[str]) -> list[Block]:
     ]
 
 
+# ---- the notebook's own tools --------------------------------------------------------------
+
+RUN_PYTHON = "mcp__notebook__run_python"
+_LOOK = "mcp__notebook__inspect_variable"
+_PLOTTING = """\
+ax = {name}.select_dtypes("number").plot(subplots=True, figsize=(6, 4))[0]
+ax.set_title("{name}")
+means = {name}.mean(numeric_only=True)
+means"""
+_SUMMING = """\
+summary = {name}.describe()
+summary"""
+
+
+def _analyse(request: Request, calls: list[dict[str, Any]], name: str, plot: bool) -> Answer:
+    """Look at a table, then run code on it: the real tools, in the real notebook."""
+    made = [call["name"] for call in calls]
+    if _LOOK not in made:
+        return Reply(
+            _say(f"{WHO}\n\nI look at `{name}` first; that changes nothing.\n"),
+            tool(_LOOK, {"name": name}),
+        )
+    if RUN_PYTHON not in made:
+        code = (_PLOTTING if plot else _SUMMING).format(name=name)
+        return Reply(_say("Now I ask to run this in your notebook.\n"), tool(RUN_PYTHON, code=code))
+    result = request.results[-1] if request.results else {}
+    if result.get("is_error"):
+        return Reply(_say(f"It did not run:\n\n```\n{_words(result)}\n```\n"))
+    pictures = sum(part.get("type") == "image" for part in blocks_of(result))
+    seen = f" and saw {pictures} picture" if pictures else ""
+    return Reply(_say(f"It ran. I read{seen}:\n\n```\n{_words(result)}\n```\n"))
+
+
 # ---- a tool that asks ----------------------------------------------------------------------
 
 
@@ -160,7 +199,9 @@ def _tool(request: Request, calls: list[dict[str, Any]]) -> Answer:
 
 
 def _words(result: dict[str, Any]) -> str:
-    return "\n".join(str(part.get("text", "")) for part in blocks_of(result)).strip()[:2000]
+    texts = [str(part.get("text", "")) for part in blocks_of(result)]
+    # The CLI adds where it keeps a picture.
+    return "\n".join(t for t in texts if not t.startswith("[Image: ")).strip("\n")[:2000]
 
 
 # ---- a structured answer -------------------------------------------------------------------
