@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from ipyclaude.notebook.context import Context, cell_text, fitting, tokens
 from ipyclaude.notebook.masking import MASK
 from ipyclaude.notebook.recording import Recorder
 from ipyclaude.notebook.variables import snapshot
 
+#: A shell that writes no history.
+NO_HISTORY = Config({"HistoryManager": {"enabled": False}})
+
 
 @pytest.fixture
 def shell() -> Any:
-    return InteractiveShell()
+    return InteractiveShell(config=NO_HISTORY)
 
 
 @pytest.fixture

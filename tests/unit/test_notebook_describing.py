@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from ipyclaude.notebook.describing import brief, describe, size_of
 from ipyclaude.notebook.variables import find, line_of, users_names
+
+#: A shell that writes no history.
+NO_HISTORY = Config({"HistoryManager": {"enabled": False}})
+
 
 # They have no types, or more than can be checked.
 np: Any = pytest.importorskip("numpy")
@@ -102,7 +107,7 @@ def test_what_is_long_is_cut() -> None:
 
 def test_names_are_the_users_own() -> None:
     """What IPython put there is left out; a dotted name is followed in modules and classes."""
-    shell: Any = InteractiveShell()
+    shell: Any = InteractiveShell(config=NO_HISTORY)
     shell.run_cell("import array as arr\nheight = 180\n_hidden = 1")
     assert users_names(shell) == ["arr", "height"]
     assert line_of("height", 180) == "height: int = 180"

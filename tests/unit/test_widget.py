@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import ipyclaude
 from ipyclaude.channel import Channel, wire
@@ -46,6 +47,10 @@ from ipyclaude.testing.engines import ScriptedEngine, say
 from ipyclaude.testing.stores import MemoryStore
 from ipyclaude.widget import TurnView, View
 
+#: A shell that writes no history.
+NO_HISTORY = Config({"HistoryManager": {"enabled": False}})
+
+
 SID = "s" * 36
 
 
@@ -59,7 +64,7 @@ class FakeDesk:
 
     def __post_init__(self) -> None:
         self.permissions = Permissions(self.store)
-        self.host = Host(InteractiveShell())
+        self.host = Host(InteractiveShell(config=NO_HISTORY))
         self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
 
     def status(self, session: Session | None) -> Status:
