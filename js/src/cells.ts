@@ -34,10 +34,21 @@ interface CellModel {
   outputs: { add(output: object): void; clear(wait?: boolean): void };
 }
 
-interface Context {
+interface SharedCell {
+  id: string;
+  cell_type: string;
+  getSource(): string;
+  setSource(source: string): void;
+}
+
+export interface Context {
   model: {
     cells: { get(at: number): CellModel; length: number };
-    sharedModel: { insertCell(at: number, cell: NewCell): unknown; cells: unknown[] };
+    sharedModel: {
+      insertCell(at: number, cell: NewCell & { id?: string }): SharedCell;
+      deleteCell(at: number): void;
+      cells: SharedCell[];
+    };
   };
   sessionContext: { session: { kernel: Kernel | null } | null };
 }
@@ -60,19 +71,7 @@ export class Cells {
   /** Put code into a cell below and run it there, as the reader's own. */
   async run(source: string): Promise<void> {
     const at = this.insert({ cell_type: "code", source });
-    const cell = this.context.model.cells.get(at);
-    const kernel = this.context.sessionContext.session?.kernel;
-    if (!kernel) throw new Error("The notebook has no kernel: the code stands in a new cell.");
-    const content = { code: source, store_history: true, allow_stdin: false, stop_on_error: true };
-    const future = kernel.requestExecute(content, false, { cellId: cell.id });
-    future.onIOPub = ({ header, content: output }) => {
-      if (header.msg_type === "clear_output") cell.outputs.clear(Boolean(output.wait));
-      else if (OUTPUTS.has(header.msg_type)) {
-        cell.outputs.add({ ...output, output_type: header.msg_type });
-      }
-    };
-    const reply = await future.done;
-    cell.executionCount = reply.content.execution_count ?? null;
+    await execute(this.context, at);
   }
 
   /** The place below the cell that shows this view, else below the active one, else the end. */
@@ -88,15 +87,40 @@ export class Cells {
   }
 }
 
+/** Run a cell in its place; what it shows stands under it, as if the reader had run it. */
+export async function execute(context: Context, at: number): Promise<void> {
+  const cell = context.model.cells.get(at);
+  const source = context.model.sharedModel.cells[at]?.getSource() ?? "";
+  const kernel = context.sessionContext.session?.kernel;
+  if (!kernel) throw new Error("The notebook has no kernel: the code stands in its cell.");
+  const content = { code: source, store_history: true, allow_stdin: false, stop_on_error: true };
+  cell.outputs.clear();
+  const future = kernel.requestExecute(content, false, { cellId: cell.id });
+  future.onIOPub = ({ header, content: output }) => {
+    if (header.msg_type === "clear_output") cell.outputs.clear(Boolean(output.wait));
+    else if (OUTPUTS.has(header.msg_type)) {
+      cell.outputs.add({ ...output, output_type: header.msg_type });
+    }
+  };
+  const reply = await future.done;
+  cell.executionCount = reply.content.execution_count ?? null;
+}
+
 function siblings(cell: Element): Element[] {
   return [...(cell.parentElement?.children ?? [])].filter((each) => each.matches(".jp-Cell"));
 }
 
 /** The cells of the notebook that shows `el`; null where the host keeps them to itself. */
 export function cellsOf(model: Model, el: Element): Cells | null {
+  const context = contextOf(model);
+  return context && new Cells(context, el);
+}
+
+/** The document that shows this model's views; null where the host keeps it to itself. */
+export function contextOf(model: Model): Context | null {
   const context = model.widget_manager?.context as Partial<Context> | undefined;
   if (typeof context?.model?.sharedModel?.insertCell !== "function") return null;
-  return new Cells(context as Context, el);
+  return context as Context;
 }
 
 const PYTHON = /^(?:i?python3?|py|pycon)$/i;

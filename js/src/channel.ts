@@ -3,7 +3,16 @@
  * gap is noticed and mended by asking for a new snapshot.
  */
 
-import type { ErrorInfo, Events, Model, Results, Snapshot, ToPage, Unsent } from "./wire";
+import type {
+  CellChange,
+  ErrorInfo,
+  Events,
+  Model,
+  Results,
+  Snapshot,
+  ToPage,
+  Unsent,
+} from "./wire";
 
 /** How long a reply may take (ms) before a person is told. */
 export const REPLY_MS = 10_000;
@@ -25,6 +34,8 @@ export class RequestError extends Error {
 export interface Hearers {
   snapshot(snapshot: Snapshot): void;
   events(events: Events): void;
+  /** Claude changes the notebook's cells: some page is to do it. */
+  cells(change: CellChange): void;
   /** Whether the kernel answers; called on each change. */
   alive(alive: boolean): void;
 }
@@ -115,6 +126,8 @@ export class Channel {
       clearTimeout(this.again);
       this.n = message.n;
       this.hearers.snapshot(message);
+    } else if (message.type === "cells") {
+      this.hearers.cells(message);
     } else if (message.type === "events") {
       this.number(message);
     } else if (message.type === "d") {

@@ -7,6 +7,7 @@
 
 import { type AssetName, provide } from "./assets";
 import { Channel } from "./channel";
+import { changeCells } from "./lent";
 import { EMPTY, fromSnapshot, prepend, putApproval, reduce, type State, trim } from "./state";
 import type { Model, Results, Unsent } from "./wire";
 
@@ -38,6 +39,9 @@ export class Page {
     this.channel = new Channel(model, {
       snapshot: (snapshot) => this.set(fromSnapshot(snapshot)),
       events: ({ events }) => this.set(events.reduce(reduce, this.state)),
+      cells: (change) => {
+        void changeCells(model, change, (unsent) => this.ask(unsent));
+      },
       alive: (alive) => {
         this.alive = alive;
         this.schedule();

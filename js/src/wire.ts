@@ -7,7 +7,7 @@ export type * from "./protocol";
 export type ContentBlock = p.Message["content"][number];
 export type ContentType = ContentBlock["type"];
 export type WireEvent = p.Events["events"][number];
-export type ToPage = p.Snapshot | p.Events | p.Grew | p.Reply;
+export type ToPage = p.Snapshot | p.Events | p.Grew | p.CellChange | p.Reply;
 
 export type Request =
   | p.Hello
@@ -30,7 +30,9 @@ export type Request =
   | p.NewSession
   | p.Configure
   | p.ListRules
-  | p.RevokeRule;
+  | p.RevokeRule
+  | p.Claim
+  | p.Changed;
 
 /** What each request is answered with. */
 export interface Results {
@@ -55,6 +57,8 @@ export interface Results {
   configure: p.Status;
   rules: p.RulesResult;
   revoke: p.RulesResult;
+  claim: boolean;
+  changed: null;
 }
 
 /** A request without its id, which the channel gives. */

@@ -4,7 +4,7 @@ import { AGAIN_MS, Channel, REPLY_MS, RequestError } from "../src/channel";
 import "./helpers";
 
 function open(model = new MockModel()) {
-  const hearers = { snapshot: vi.fn(), events: vi.fn(), alive: vi.fn() };
+  const hearers = { snapshot: vi.fn(), events: vi.fn(), cells: vi.fn(), alive: vi.fn() };
   return { model, hearers, channel: new Channel(model, hearers) };
 }
 
@@ -23,7 +23,12 @@ describe("requests", () => {
 
   test("two views' ids never meet", () => {
     const { model, channel } = open();
-    const other = new Channel(model, { snapshot: vi.fn(), events: vi.fn(), alive: vi.fn() });
+    const other = new Channel(model, {
+      snapshot: vi.fn(),
+      events: vi.fn(),
+      cells: vi.fn(),
+      alive: vi.fn(),
+    });
     channel.request({ type: "stop" }).catch(() => undefined);
     other.request({ type: "stop" }).catch(() => undefined);
     expect(new Set(model.sent.map((each) => each.id)).size).toBe(2);

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import attachments
@@ -146,6 +147,7 @@ class Asking:
 
         view = TurnView(self._app, session, question.turn_id)
         output = _show(view)
+        question = replace(question, change_cells=view.hands.change)
         asker = self._cell_asker(session, view)
         try:
             answer = self._wait(session, _with_asker(question, asker))
@@ -165,6 +167,7 @@ class Asking:
         app = self._app
         session.check_free()
         view = TurnView(app, session, question.turn_id)
+        question = replace(question, change_cells=view.hands.change)
         output = _show(view)
 
         async def ask() -> None:
@@ -302,8 +305,6 @@ def _changes(asked: Asked, schema: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _with_asker(question: Question, asker: Asker | None) -> Question:
-    from dataclasses import replace
-
     return replace(question, ask=asker)
 
 

@@ -76,6 +76,10 @@ class Channel:
         """Send a reply at once."""
         self._send(wire(reply))
 
+    def cells(self, change: p.CellChange) -> None:
+        """Send what is to be done to the notebook's cells."""
+        self._send(wire(change))
+
     def close(self) -> None:
         """Send nothing more."""
         if self._timer is not None:

@@ -71,7 +71,9 @@ class ClaudeChat(View):
         return {"turn_id": question.turn_id}
 
     def _question(self, content: tuple[ContentBlock, ...]) -> Question:
-        return Question(content=content, ask=shown, parent=self._parent)
+        return Question(
+            content=content, ask=shown, parent=self._parent, change_cells=self.hands.change
+        )
 
     def _ask(self, session: Session, content: tuple[ContentBlock, ...]) -> dict[str, str]:
         session.check_free()

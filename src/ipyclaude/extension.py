@@ -21,6 +21,7 @@ from .leases import alive, make_holder
 from .messages import SessionInfo, Value
 from .notebook.lending import SERVER, UNASKED, Borrower, Notebook
 from .notebook.recording import Recorder
+from .notebook.undoing import Undo
 from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
@@ -59,6 +60,7 @@ class App:
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
         budget = self.settings.context_budget if self.settings.lend_notebook else 0
         self.notebook = Notebook(self.runtime, self.host, recorder, budget)
+        self.undo = Undo()
         self.current: Session | None = None
         self.views: list[View] = []
         self._holder = make_holder()
@@ -224,7 +226,21 @@ class App:
         )
 
     def _lent(self, session: Session) -> tuple[Tool, ...]:
-        tools = self.notebook.tools(Borrower(lambda: session.parent, session.say, session.stop))
+        def asked(name: str) -> Any:
+            return getattr(session.question, name, None)
+
+        tools = self.notebook.tools(
+            Borrower(
+                parent=lambda: asked("parent"),
+                cell_id=lambda: asked("cell_id"),
+                change_cells=lambda: asked("change_cells"),
+                note_undo=lambda change: self.undo.note(
+                    session.info.client_id, str(asked("turn_id")), change
+                ),
+                tell=session.say,
+                stop=session.stop,
+            )
+        )
         # A user's own Claude settings may allow a tool unasked; one that isn't lent can't run.
         return tuple(t for t in tools if not self.policy.refusal(f"mcp__{SERVER}__{t.name}"))
 

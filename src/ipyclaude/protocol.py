@@ -225,4 +225,24 @@ class Reply(Wire):
     error: ErrorInfo | None = None
 
 
-ToPage = Annotated[Snapshot | Events | Grew | Reply, Field(discriminator="type")]
+CellKind = Literal["code", "markdown"]
+
+
+class CellChange(Wire):
+    """Do this to the notebook's cells, if the kernel grants the page's `Claim`.
+
+    `cell_id` is the cell that is meant, or under which a new one goes; `at` is the place of a
+    new one, which then has the id `new_id`.
+    """
+
+    type: Literal["cells"] = "cells"
+    id: str
+    op: Literal["insert", "edit", "delete", "run"]
+    cell_id: str = ""
+    new_id: str = ""
+    at: int | None = None
+    kind: CellKind = "code"
+    source: Text = ""
+
+
+ToPage = Annotated[Snapshot | Events | Grew | CellChange | Reply, Field(discriminator="type")]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from .messages import Message, Rule, Scope, SessionInfo, Text
-from .protocol import Wire
+from .protocol import CellKind, Wire
 
 
 class _Request(Wire):
@@ -249,6 +249,25 @@ class RevokeRule(_Request):
     rule_id: str
 
 
+class Claim(_Request):
+    """May this page carry out the `CellChange`? Result: a boolean, true for one page only."""
+
+    type: Literal["claim"] = "claim"
+    change_id: str
+
+
+class Changed(_Request):
+    """A `CellChange` was carried out, or failed; what the cell was before. Result: null."""
+
+    type: Literal["changed"] = "changed"
+    change_id: str
+    error: Text = ""
+    cell_id: str = ""
+    at: int = -1
+    kind: CellKind = "code"
+    source: Text = ""
+
+
 Request = Annotated[
     Hello
     | Prompt
@@ -270,7 +289,9 @@ Request = Annotated[
     | NewSession
     | Configure
     | ListRules
-    | RevokeRule,
+    | RevokeRule
+    | Claim
+    | Changed,
     Field(discriminator="type"),
 ]
 

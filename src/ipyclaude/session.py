@@ -238,9 +238,9 @@ class Session:
         return await turn.decide(request)
 
     @property
-    def parent(self) -> object:
-        """The notebook cell that asked for the running turn, as the host knows it."""
-        return self._running.question.parent if self._running is not None else None
+    def question(self) -> Question | None:
+        """What the running turn asks; None while none runs."""
+        return self._running.question if self._running is not None else None
 
     def say(self, what: str, why: str = "") -> None:
         """Tell the reader of the running turn something."""

@@ -26,6 +26,7 @@ from .engine import (
 )
 from .exceptions import EngineError, IpyClaudeError, StoreError, StoreLocked
 from .fold import LiveBlocks
+from .hands import ChangeCells
 from .journal import Journal
 from .messages import (
     Approval,
@@ -73,6 +74,8 @@ class Question:
     ask: Asker | None = None
     #: The notebook cell that asks, as the host knows it: where the notebook's tools show.
     parent: object = None
+    #: Changes the notebook's cells, where a page that shows this turn can.
+    change_cells: ChangeCells | None = None
     turn_id: str = field(default_factory=new_id)
 
     @property

@@ -20,6 +20,7 @@ from . import protocol as p
 from . import requests as r
 from .channel import Channel, wire
 from .exceptions import IpyClaudeError, SessionNotFound
+from .hands import Hands
 from .host import Host
 from .messages import Message, ResultBlock
 from .permissions import Permissions
@@ -123,6 +124,7 @@ class View(anywidget.AnyWidget):
         self.seen = asyncio.Event()  # set, on the loop, when the page has said hello
         widget: Any = self  # ipywidgets is not typed
         self._channel = Channel(widget.send, desk.runtime.loop)
+        self.hands = Hands(self._channel.cells)
         _answer_on_the_asking_shell(widget.comm)
         widget.on_msg(self._received)
         if session is not None:
@@ -244,6 +246,12 @@ class View(anywidget.AnyWidget):
             self._current().info.client_id, before=request.before, limit=min(request.limit, 500)
         )
         return wire(r.OlderResult(messages=page.messages, more=page.more))
+
+    async def _on_claim(self, request: r.Claim) -> bool:
+        return self.hands.claim(request.change_id)
+
+    async def _on_changed(self, request: r.Changed) -> None:
+        self.hands.changed(request)
 
     async def _on_asset(self, request: r.Asset) -> dict[str, Any]:
         text = await asyncio.to_thread((_STATIC / request.name).read_text, encoding="utf-8")

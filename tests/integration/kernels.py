@@ -228,6 +228,8 @@ class Page:
         self.events: list[p.Event] = []
         #: When each piece of text came: monotonic seconds, the block's id, its length then.
         self.grown: list[tuple[float, str, int]] = []
+        #: What is to be done to the notebook's cells.
+        self.changes: list[p.CellChange] = []
         self.heard = 0
         #: Older messages exist than those that the page was sent.
         self.more = False
@@ -303,6 +305,8 @@ class Page:
             self._replies[told.id] = told
         elif isinstance(told, p.Snapshot):
             self._redraw(told)
+        elif isinstance(told, p.CellChange):
+            self.changes.append(told)
         else:
             small = isinstance(told, p.Grew)
             events = (p.Delta(k=told.k, s=told.s),) if small else told.events

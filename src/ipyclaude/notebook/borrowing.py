@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..engine import ToolOutput
+from ..hands import ChangeCells
+from ..protocol import CellChange
 from .masking import mask
 
 
@@ -17,6 +19,12 @@ class Borrower:
 
     #: The request to whose cell output goes now (`Host.parent`).
     parent: Callable[[], object]
+    #: The id of the cell that asks, where the front end says it.
+    cell_id: Callable[[], str | None]
+    #: Changes the notebook's cells, where a page can.
+    change_cells: Callable[[], ChangeCells | None]
+    #: Take note of what would take a change back.
+    note_undo: Callable[[CellChange], None]
     #: Tell the reader something: what, and why.
     tell: Callable[[str, str], None]
     #: Stop the running turn.

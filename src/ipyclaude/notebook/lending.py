@@ -11,6 +11,7 @@ from ..host import Host
 from ..runtime import Runtime
 from .borrowing import Borrower
 from .context import Context
+from .editing import Editing
 from .main_thread import MainThread
 from .python import RunPython
 from .reading import Reading
@@ -29,7 +30,7 @@ class Notebook:
     """What one kernel lends."""
 
     def __init__(self, runtime: Runtime, host: Host, recorder: Recorder, budget: int) -> None:
-        self._host = host
+        self._host, self._runtime = host, runtime
         self._main = MainThread(runtime, host)
         shell = host.shell
         self.recorder = recorder
@@ -39,7 +40,9 @@ class Notebook:
         """Return the tools for one session."""
         given = (self._host.shell, self._main, borrower)
         reading = Reading(self._host, self.recorder)
-        return (*RunPython(*given).tools, *Variables(*given).tools, *reading.tools)
+        editing = Editing(*given, self._runtime)
+        mine = (RunPython(*given), Variables(*given), reading, editing)
+        return tuple(tool for room in mine for tool in room.tools)
 
 
 __all__ = ["SERVER", "UNASKED", "Borrower", "Notebook"]
