@@ -27,7 +27,7 @@ from ipyclaude.hub.keys import KeyFile
 from ipyclaude.hub.service import Desk, Limiter, make_app
 from ipyclaude.identity.jupyterhub import JupyterHubToken
 from ipyclaude.messages import now_ms
-from ipyclaude.testing.token_contract import Issuing, TokenSourceContract
+from ipyclaude.testing.token_contract import Issuing, RenewingTokenContract
 from ipyclaude.testing.verifying import verify
 
 HUB = "https://hub.example.org"
@@ -105,7 +105,7 @@ async def ask(url: str, token: str | None = HUB_TOKEN, **more: Any) -> httpx.Res
 
 
 @pytest.mark.asyncio
-class TestJupyterHubToken(TokenSourceContract):
+class TestJupyterHubToken(RenewingTokenContract):
     @asynccontextmanager
     async def issuing(self, tmp_path: Path) -> AsyncGenerator[Issuing]:
         clock = Clock(now_ms)

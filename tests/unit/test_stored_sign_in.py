@@ -24,7 +24,7 @@ from ipyclaude.identity.sign_in import SignIns
 from ipyclaude.identity.stored import StoredSignIn
 from ipyclaude.identity.vault import FileVault, Kept, KeyringVault, MemoryVault
 from ipyclaude.messages import now_ms
-from ipyclaude.testing.token_contract import Issuing, TokenSourceContract
+from ipyclaude.testing.token_contract import Issuing, RenewingTokenContract
 
 LIFE = 600_000.0
 
@@ -62,7 +62,7 @@ class Rotating:
 
 
 @pytest.mark.asyncio
-class TestStoredSignIn(TokenSourceContract):
+class TestStoredSignIn(RenewingTokenContract):
     @asynccontextmanager
     async def issuing(self, tmp_path: Path) -> AsyncGenerator[Issuing]:
         provider, vault = Rotating(), FileVault(tmp_path / "sign-in.json")

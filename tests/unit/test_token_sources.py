@@ -19,13 +19,11 @@ from ipyclaude.identity.hiding import brief, hide_tokens
 from ipyclaude.identity.static import StaticToken
 from ipyclaude.messages import now_ms
 from ipyclaude.settings import IPyClaude
-from ipyclaude.testing.token_contract import Issuing, TokenSourceContract
+from ipyclaude.testing.token_contract import Issuing, RenewingTokenContract, TokenSourceContract
 
 
 @pytest.mark.asyncio
 class TestStaticToken(TokenSourceContract):
-    renews = False
-
     @asynccontextmanager
     async def issuing(self, tmp_path: Path) -> AsyncGenerator[Issuing]:
         given = [jwt(sub="ada")]
@@ -34,7 +32,7 @@ class TestStaticToken(TokenSourceContract):
 
 
 @pytest.mark.asyncio
-class TestCommandToken(TokenSourceContract):
+class TestCommandToken(RenewingTokenContract):
     @asynccontextmanager
     async def issuing(self, tmp_path: Path) -> AsyncGenerator[Issuing]:
         helper, clock = Helper(tmp_path), Clock(now_ms)

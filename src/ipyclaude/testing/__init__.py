@@ -39,12 +39,13 @@ if TYPE_CHECKING:
     )
     from .requests import Request
     from .stores import MemoryStore, StoreContract
-    from .token_contract import TokenSourceContract
+    from .token_contract import RenewingTokenContract, TokenSourceContract
 
 __all__ = [
     "ApiError",
     "EngineContract",
     "MemoryStore",
+    "RenewingTokenContract",
     "Reply",
     "Request",
     "ScriptedEngine",
@@ -78,6 +79,7 @@ _ELSEWHERE = {
     "ScriptedEngine": "engines",
     "ScriptedModel": "model",
     "StoreContract": "stores",
+    "RenewingTokenContract": "token_contract",
     "TokenSourceContract": "token_contract",
 }
 
