@@ -46,7 +46,8 @@ def test_a_turn_cannot_go_beyond(nb: Notebook, model: ScriptedModel) -> None:
         ),
         (
             "from ipyclaude.magics import _loaded\napp = _loaded.open()\n"
-            "app.configure(app.session_for(None), None, 'bypassPermissions')",
+            "wish = {'model': None, 'mode': 'bypassPermissions', 'effort': None}\n"
+            "app.configure(app.session_for(None), **wish)",
             "permission mode",
         ),
     ):
