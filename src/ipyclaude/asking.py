@@ -132,7 +132,12 @@ class Asking:
         host = self._app.host
         if not host.is_kernel:
             return None  # what is typed in a terminal is meant
-        return self._answers.find(session.info.client_id, digest, (host.cell_id, host.count))
+        run = (host.cell_id, host.count)
+        found = self._answers.find(session.info.client_id, digest, run)
+        if found is None:  # it may have been answered on another server, long ago
+            self._app.complete(session)
+            found = self._answers.find(session.info.client_id, digest, run)
+        return found
 
     def _show_stored(self, asked: Asked, session: Session, messages: list[Message]) -> None:
         if not asked.quiet:

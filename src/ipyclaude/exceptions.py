@@ -7,7 +7,8 @@
     ├── SessionError
     │   ├── SessionNotFound
     │   ├── SessionNameTaken
-    │   └── SessionBusy
+    │   ├── SessionBusy
+    │   └── MemoryMissing           Claude's own memory of it is not to be had here
     ├── HistoryError                Claude Code's own JSONL could not be read
     ├── StoreError
     │   ├── StoreUnavailable        folder missing, not a folder, not permitted
@@ -102,6 +103,10 @@ class SessionNameTaken(SessionError):
 
 class SessionBusy(SessionError):
     """A turn is running in this session."""
+
+
+class MemoryMissing(SessionError):
+    """Claude's own memory of a session is not on this machine, and can't be had now."""
 
 
 class HistoryError(IpyClaudeError):

@@ -35,7 +35,11 @@ from .store.transcripts import TranscriptStore
 
 if TYPE_CHECKING:
     from .chat import ClaudeChat
+    from .syncing import Syncing
     from .widget import View
+
+#: Messages among which an answer tells that Claude has something to remember.
+_LOOK_BACK = 200
 
 
 class App:
@@ -48,7 +52,10 @@ class App:
         self.policy.apply(self.settings)
         self.runtime = Runtime()
         self.store = SqliteStore(self.settings.store_path)
-        self.transcripts = make_transcripts(self.store)
+        self._holder = make_holder()
+        #: None where sessions stay on this machine.
+        self.sync = self._make_sync() if self.settings.convex_url else None
+        self.transcripts = self.sync.transcripts if self.sync else make_transcripts(self.store)
         self.permissions = Permissions(
             self.store,
             allow=(*UNASKED, *self.settings.allow),
@@ -63,10 +70,25 @@ class App:
         self.undo = Undo()
         self.current: Session | None = None
         self.views: list[View] = []
-        self._holder = make_holder()
         self._sessions: dict[str, Session] = {}
         self._queues: dict[str, PromptQueue] = {}
         self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
+        self._last_status: Status | None = None
+        if self.sync is not None:
+            self.sync.start(self._stands_otherwise)
+
+    def _make_sync(self) -> Syncing:
+        from .syncing import Syncing
+
+        return Syncing(self.settings, self.store, self.runtime, holder=self._holder)
+
+    def _stands_otherwise(self) -> None:
+        """Tell the views how replication stands (loop thread)."""
+        status = self.status(None)
+        if status != self._last_status:
+            self._last_status = status
+            for session in self.open_sessions:
+                session.tell_status(self.status(session))
 
     def _heard(self, values: Sequence[Value]) -> None:
         def tell() -> None:
@@ -95,7 +117,7 @@ class App:
             if latest:
                 return latest[0]
             raise SessionNotFound("There is no session yet.", fix="Make one: %claude_session new.")
-        info = self.store.session(ref)
+        info = self._known(ref)
         if info is None:
             near = [s.name for s in self.store.sessions(ref[:4], limit=3)]
             raise SessionNotFound(
@@ -105,8 +127,18 @@ class App:
             )
         return info
 
+    def _known(self, ref: str) -> SessionInfo | None:
+        """Return a session, waiting for the list of the other servers' if it isn't here."""
+        info = self.store.session(ref)
+        if info is None and self.sync is not None and not self.runtime.on_loop:
+            self.sync.settle()
+            info = self.store.session(ref)
+        return info
+
     async def open(self, ref: str) -> Session:
         """Open a session by id or name; closes what a dead kernel left open in it."""
+        if self.sync is not None and self.store.session(ref) is None:
+            await self.sync.replica.settled()
         return self.attach(self.find(ref))
 
     async def new(self, name: str = "") -> Session:
@@ -134,6 +166,8 @@ class App:
                 guard=self._guard,
             )
             self._sessions[info.client_id] = session
+            if self.sync is not None:
+                self.sync.opened(info)
             if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
                 session.recover()
         return session
@@ -146,6 +180,7 @@ class App:
             cwd=str(Path.cwd()),
             notebook=self.host.notebook,
             claude_session_id=claude_id or str(uuid4()),
+            local=fields.pop("local", self.sync is None),
             **fields,
         )
         self.store.put(info)
@@ -162,10 +197,12 @@ class App:
     def session_for(self, name: str | None) -> Session:
         """Return the session that a cell uses: the named one, the current one, the notebook's."""
         if name is not None:
-            info = self.store.session(name)
+            info = self._known(name)
             return self.attach(info) if info is not None else self.create(name)
         if self.current is None:
             notebook = self.host.notebook
+            if self.sync is not None and notebook and not self.runtime.on_loop:
+                self.sync.settle()
             known = self.store.sessions(notebook=notebook, limit=1) if notebook else []
             self.current = self.attach(known[0]) if known else self.create()
         return self.current
@@ -174,6 +211,8 @@ class App:
         """Close a session's process and forget it here (it stays in the store)."""
         session = self._forget(session_id)
         if session is not None:
+            if self.sync is not None:
+                self.sync.left(session_id)
             self.runtime.run(session.close(), timeout=30)
 
     def _forget(self, session_id: str) -> Session | None:
@@ -214,9 +253,37 @@ class App:
         today = time.strftime("%Y-%m-%d")
         return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
 
+    def complete(self, session: Session) -> None:
+        """Wait until all that was said in a session is here, if it can be had (main thread)."""
+        if self.sync is not None:
+            self.sync.complete(session.info.client_id)
+
+    async def bring(self, info: SessionInfo) -> None:
+        """Bring all of a session here, Claude's memory too, as far as it can be had."""
+        if self.sync is not None:
+            await self.sync.bring(info)
+
+    async def older(self, session_id: str, before: str, limit: int) -> None:
+        """See to it that older messages are in the store, if they can be had."""
+        if self.sync is not None:
+            await self.sync.replica.older(session_id, before, limit)
+
+    def _remember(self, session: Session) -> None:
+        """Let the next engine go on from Claude's memory, wherever that is (not on the loop)."""
+        info = session.info
+        if self.sync is not None:
+            said = self.store.messages(info.client_id, limit=_LOOK_BACK).messages
+            # What Claude said has an entry in its transcript.
+            needed = any(message.uuid is not None for message in said)
+            self.sync.fetch_memory(info, needed=needed)
+        known = session.options.session_id
+        resume = known if self.transcripts.has(known) else None
+        session.options = replace(session.options, resume=resume)
+
     def _make_engine(self, session: Session) -> Engine:
         from .engine.claude import ClaudeEngine
 
+        self._remember(session)
         return ClaudeEngine(
             session.options,
             ask=session.decide,
@@ -249,7 +316,7 @@ class App:
     def status(self, session: Session | None) -> Status:
         """The state line."""
         options = session.options if session is not None else None
-        return Status(
+        status = Status(
             sync="local",
             detail=f"Kept on this machine: {self.store.path}",
             model=(session.info.model if session else None) or self.settings.model,
@@ -258,6 +325,9 @@ class App:
             demo=self.settings.demo,
             server=self.settings.server_label,
         )
+        if self.sync is None or (session is not None and session.info.local):
+            return status
+        return self.sync.status(status)
 
     def queue(self, session: Session) -> PromptQueue:
         """Return the session's waiting prompts."""
@@ -352,6 +422,8 @@ class App:
         try:
             for session_id in list(self._sessions):
                 self.drop(session_id)
+            if self.sync is not None:
+                self.sync.close()
         finally:
             self.runtime.close()
             self.store.close()

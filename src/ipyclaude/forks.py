@@ -33,6 +33,7 @@ async def forked(app: App, source: Session, name: str, at: str | None) -> Sessio
         Claude has no memory of the session here.
     """
     info = source.refresh()
+    await app.bring(info)
     messages = await asyncio.to_thread(all_messages, app.store, info.client_id)
     if at is not None:
         messages = messages[: _position(messages, at) + 1]
@@ -78,7 +79,7 @@ def _copied(messages: list[Message], copy: SessionInfo, uuids: dict[str, str]) -
                 "client_id": new_id(),
                 "session_id": copy.client_id,
                 "turn_id": turns.setdefault(message.turn_id, new_id()),
-                "uuid": uuids.get(message.uuid or "", message.uuid),
+                "uuid": uuids.get(message.uuid or ""),
                 "seq": None,
                 "cost": 0.0 if message.type == "result" else None,
                 "content": tuple(_unpaid(block) for block in message.content),

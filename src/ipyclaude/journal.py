@@ -16,7 +16,16 @@ from .store import Store
 
 _log = logging.getLogger(__name__)
 
-Listener = Callable[[Sequence[Event]], None]
+#: Messages of others that a view is told one by one; more of them are drawn at once.
+_ONE_BY_ONE = 20
+
+
+class Redraw:
+    """What is stored is no longer what was told, followed by more: draw it from the store."""
+
+
+Told = Event | Redraw
+Listener = Callable[[Sequence[Told]], None]
 
 
 class Journal:
@@ -45,7 +54,7 @@ class Journal:
 
         return unsubscribe
 
-    def emit(self, *events: Event) -> None:
+    def emit(self, *events: Told) -> None:
         """Tell the views."""
         for listener in list(self._listeners):
             try:
@@ -104,8 +113,8 @@ class Journal:
         """The blocks that another kernel is writing."""
         return self._remote.live()
 
-    def heard(self, values: Sequence[Value]) -> None:
-        """Take in what another kernel wrote to this session."""
+    def heard(self, values: Sequence[Value]) -> bool:
+        """Take in what another kernel wrote to this session; say whether messages were in it."""
         theirs = [
             v
             for v in values
@@ -115,8 +124,19 @@ class Journal:
             if isinstance(value, SessionInfo):
                 self.info = value
         events = self._remote.events(theirs)
-        if events:
+        messages = [value for value in theirs if isinstance(value, Message)]
+        if messages and not self._follow(messages):
+            self.emit(Redraw())
+        elif events:
             self.emit(*events)
+        return bool(messages)
+
+    def _follow(self, messages: Sequence[Message]) -> bool:
+        """Say whether these come after all that was there before them, and are few."""
+        if len(messages) > _ONE_BY_ONE:
+            return False
+        last = self.store.messages(self.info.client_id, limit=len(messages)).messages
+        return {m.client_id for m in last} == {m.client_id for m in messages}
 
     def _is_own(self, value: Value) -> bool:
         mark = (type(value), value.client_id)

@@ -34,18 +34,23 @@ def alive(info: SessionInfo) -> bool:
     """
     if info.holder is None or (info.holder_expires_at or 0) <= now_ms():
         return False
-    where, _, more = info.holder.partition("/")
+    return not dead(info.holder)
+
+
+def dead(holder: str) -> bool:
+    """Say whether a holder is known to be gone: a process of this host that ended."""
+    where, _, more = holder.partition("/")
     pid, _, host = where.partition("@")
     if host != socket.gethostname() or not pid.isdigit():
-        return True
+        return False
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
-        return False
+        return True
     except PermissionError:
         pass
     start, known = _start_of(int(pid)), more.partition("/")[0] if more.count("/") else ""
-    return start is None or (start != "" and known in ("", start))
+    return start is not None and (start == "" or known not in ("", start))
 
 
 def _start_of(pid: int) -> str | None:

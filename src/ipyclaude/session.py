@@ -26,7 +26,7 @@ from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TextBlock, Value, now_ms
 from .permissions import Permissions
-from .protocol import Event, LiveBlock, MessageSaved, TurnState
+from .protocol import Event, LiveBlock, MessageSaved, Status, StatusChanged, TurnState
 from .recovery import recover
 from .store import Store
 from .turn import Answer, Question, Turn
@@ -66,6 +66,8 @@ class Session:
         self._make_engine = make_engine
         self._context = context
         self._engine: Engine | None = None
+        #: Others wrote in the session since the engine's process read Claude's memory of it.
+        self._behind = False
         self._lease = Lease(store, info.client_id, holder)
         self._running: Turn | None = None
         self._last: TurnState | None = None
@@ -100,11 +102,16 @@ class Session:
 
     def heard(self, values: Sequence[Value]) -> None:
         """Take in what another kernel wrote to this session (loop thread)."""
-        self._journal.heard(values)
+        if self._journal.heard(values):
+            self._behind = True
 
     def refresh(self) -> SessionInfo:
         """Read the session's row again (its name and counters may have changed)."""
         return self._journal.refresh()
+
+    def tell_status(self, status: Status) -> None:
+        """Tell the views how replication stands."""
+        self._journal.emit(StatusChanged(status=status))
 
     def rename(self, name: str) -> None:
         """Give the session another name."""
@@ -195,7 +202,10 @@ class Session:
     async def _events(
         self, turn: Turn, options: EngineOptions
     ) -> AsyncGenerator[EngineEvent, None]:
-        engine = self._engine
+        if self._behind and self._engine is not None:
+            engine, self._engine = self._engine, None
+            await engine.close()
+        engine, self._behind = self._engine, False
         if engine is None:
             # In a thread: the first engine imports the SDK, and views must not wait for that.
             engine = self._engine = await asyncio.to_thread(self._make_engine, self)

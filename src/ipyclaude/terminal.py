@@ -21,6 +21,7 @@ from .display import (
     visible,
 )
 from .fold import text_of, with_text
+from .journal import Told
 from .messages import (
     Approval,
     ContentBlock,
@@ -31,7 +32,7 @@ from .messages import (
     ToolResultBlock,
     ToolUseBlock,
 )
-from .protocol import BlockClosed, BlockOpened, Delta, Event, MessageSaved, TodosReplaced
+from .protocol import BlockClosed, BlockOpened, Delta, MessageSaved, TodosReplaced
 
 _OUTPUT_LINES = 8
 _TAIL_LINES = 12
@@ -65,7 +66,7 @@ class Printer:
         self._live: Live | None = None
         self._silent: set[str] = set()
 
-    def heard(self, events: Sequence[Event]) -> None:
+    def heard(self, events: Sequence[Told]) -> None:
         """Print what happened."""
         for event in events:
             if isinstance(event, BlockOpened):

@@ -22,6 +22,7 @@ from .channel import Channel, wire
 from .exceptions import IpyClaudeError, SessionNotFound
 from .hands import Hands
 from .host import Host
+from .journal import Redraw, Told
 from .messages import Message, ResultBlock
 from .permissions import Permissions
 from .queueing import PromptQueue
@@ -78,6 +79,10 @@ class Desk(Protocol):
 
     async def fork(self, session: Session, name: str, at: str | None) -> Session:
         """Copy a session, whole or up to the message `at`, and open the copy."""
+        ...
+
+    async def older(self, session_id: str, before: str, limit: int) -> None:
+        """See to it that older messages are in the store, if they can be had."""
         ...
 
     def configure(
@@ -140,8 +145,12 @@ class View(anywidget.AnyWidget):
         self._session = session
         self._unsubscribe = session.subscribe(self._heard)
 
-    def _heard(self, events: Sequence[p.Event]) -> None:
-        wanted = [event for event in events if self._wants(event)]
+    def _heard(self, events: Sequence[Told]) -> None:
+        told = [event for event in events if not isinstance(event, Redraw)]
+        if len(told) < len(events):
+            self._snapshot()
+            return
+        wanted = [event for event in told if self._wants(event)]
         if wanted:
             self._channel.push(wanted)
 
@@ -242,9 +251,9 @@ class View(anywidget.AnyWidget):
         return wire(r.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
 
     async def _on_older(self, request: r.Older) -> dict[str, Any]:
-        page = self._desk.store.messages(
-            self._current().info.client_id, before=request.before, limit=min(request.limit, 500)
-        )
+        session_id, limit = self._current().info.client_id, min(request.limit, 500)
+        await self._desk.older(session_id, request.before, limit)
+        page = self._desk.store.messages(session_id, before=request.before, limit=limit)
         return wire(r.OlderResult(messages=page.messages, more=page.more))
 
     async def _on_claim(self, request: r.Claim) -> bool:

@@ -19,6 +19,7 @@ from ipyclaude.engine import (
     ToolRequest,
 )
 from ipyclaude.exceptions import Overloaded, SessionBusy
+from ipyclaude.journal import Told
 from ipyclaude.leases import alive
 from ipyclaude.messages import (
     Approval,
@@ -33,7 +34,7 @@ from ipyclaude.messages import (
     now_ms,
 )
 from ipyclaude.permissions import Permissions
-from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, Event, MessageSaved, TurnChanged
+from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, TurnChanged
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
 from ipyclaude.testing.stores import MemoryStore
@@ -53,7 +54,7 @@ class Bench:
         assert info is not None
         self.permissions = Permissions(self.store)
         self.engine = ScriptedEngine(*turns)
-        self.events: list[Event] = []
+        self.events: list[Told] = []
         self.session = Session(
             info,
             store=self.store,
@@ -109,7 +110,7 @@ def test_a_message_is_on_disk_before_it_is_told_as_whole() -> None:
         missing: list[str] = []
         opened: dict[int, str] = {}
 
-        def check(events: Sequence[Event]) -> None:
+        def check(events: Sequence[Told]) -> None:
             known = {m.client_id for m in bench.store.messages(SID).messages}
             for event in events:
                 if isinstance(event, BlockOpened):

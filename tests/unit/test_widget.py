@@ -106,6 +106,9 @@ class FakeDesk:
         )
         return copy
 
+    async def older(self, session_id: str, before: str, limit: int) -> None:
+        return None
+
     def configure(
         self, session: Session, *, model: str | None, mode: str | None, effort: str | None
     ) -> None:

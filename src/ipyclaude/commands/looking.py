@@ -34,7 +34,9 @@ def _status(app: App, _: argparse.Namespace) -> None:
         ]
         if session.rate_limit is not None and session.rate_limit.status != "allowed":
             rows.append(("rate limit", session.rate_limit.status))
-    rows += [("stored in", app.store.path), ("sync", "local: kept on this machine only")]
+    status = app.status(session)
+    told = "kept on this machine only" if status.sync == "local" else status.detail
+    rows += [("stored in", app.store.path), ("sync", f"{status.sync.replace('_', ' ')}: {told}")]
     if app.settings.demo:
         rows.append(("model in use", "the demo script, not Claude"))
     show_table(("", ""), rows)

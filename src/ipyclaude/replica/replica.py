@@ -106,6 +106,8 @@ class Replica:
         self._refusal: IpyClaudeError | None = None
         self._signed_in = asyncio.Event()
         self._progress = asyncio.Event()
+        #: There is no use in waiting for the server.
+        self._down = asyncio.Event()
 
     # -- life ----------------------------------------------------------------------------
 
@@ -235,17 +237,24 @@ class Replica:
 
     async def settled(self, timeout: float = PATIENCE) -> bool:
         """Wait until the list of sessions is as on the server; False if it can't be had now."""
-        return await _in_time(timeout, self._list.settled, self._kept_by_another)
+        await _in_time(timeout, self._list.settled, self._kept_by_another, self._down)
+        return self._list.settled.is_set() or self._kept_by_another.is_set()
 
     async def ready(self, session_id: str, timeout: float = PATIENCE) -> bool:
         """Wait until an open session's newest messages are here; False if they can't be had."""
         known = self._tails.get(session_id)
-        return known is None or await _in_time(timeout, known[0].ready)
+        if known is None:
+            return True
+        await _in_time(timeout, known[0].ready, self._down)
+        return known[0].ready.is_set()
 
     async def whole(self, session_id: str, timeout: float = PATIENCE) -> bool:
         """Wait until all messages of an open session are here; False if they can't be had."""
         known = self._tails.get(session_id)
-        return known is None or await _in_time(timeout, known[0].whole)
+        if known is None:
+            return True
+        await _in_time(timeout, known[0].whole, self._down)
+        return known[0].whole.is_set()
 
     async def older(self, session_id: str, before: str, count: int) -> None:
         """See to it that the messages before a message are here, if they can be had."""
@@ -323,6 +332,10 @@ class Replica:
                 self.leave(value.client_id)
 
     def _became(self, state: CloudState) -> None:
+        if state.kind in ("online", "connecting"):
+            self._down.clear()
+        else:
+            self._down.set()
         if state.kind == "online":
             self._drain.resume()
         self._tell()
@@ -337,15 +350,14 @@ class Replica:
             listener()
 
 
-async def _in_time(seconds: float, *events: asyncio.Event) -> bool:
-    """Wait until one of these happens; say whether one did."""
+async def _in_time(seconds: float, *events: asyncio.Event) -> None:
+    """Wait until one of these happens, but not for ever."""
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for wait in waits:
             wait.cancel()
-    return any(event.is_set() for event in events)
 
 
 def _another_account(store: SqliteStore, stands: str) -> CloudRefused:

@@ -1,0 +1,136 @@
+"""The replica as a kernel uses it: built on the loop, asked from any thread.
+
+Loaded only where `convex_url` is set; without it there is no network and no import of it (S8).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from .engine.forking import fold_summary
+from .exceptions import CloudError, MemoryMissing
+from .identity.choose import Identity, choose
+from .leases import dead
+from .messages import SessionInfo
+from .protocol import Status
+from .replica.convex import ConvexClient
+from .replica.replica import Replica, Standing
+from .replica.transcripts import ReplicatedTranscripts
+from .runtime import Runtime
+from .settings import IPyClaude
+from .store.sqlite import SqliteStore
+
+#: How long a cell waits for a long session's old messages, in seconds.
+PATIENCE = 30.0
+
+
+class Syncing:
+    """One kernel's replica, from its start to its end.
+
+    Parameters
+    ----------
+    settings, store, runtime
+        The kernel's.
+    holder
+        Names this kernel among those that share the store file.
+
+    Raises
+    ------
+    SettingsError
+        The address is none, or the way to sign in is not there.
+    """
+
+    def __init__(
+        self, settings: IPyClaude, store: SqliteStore, runtime: Runtime, *, holder: str
+    ) -> None:
+        self.identity = Identity(lambda: choose(settings))
+        self._runtime = runtime
+        self._cloud = ConvexClient(settings.convex_url, self.identity)
+        self.transcripts = ReplicatedTranscripts(
+            store, fold=fold_summary, cloud=self._cloud, wrote=lambda: self.replica.wrote()
+        )
+        self.replica = Replica(
+            self._cloud,
+            store,
+            self.transcripts,
+            url=settings.convex_url,
+            server=settings.server_label,
+            holder=holder,
+            dead=dead,
+            replicate_transcripts=settings.replicate_transcripts,
+        )
+
+    def start(self, on_change: Callable[[], None]) -> None:
+        """Begin; `on_change` is called on the loop when it stands another way."""
+        self.replica.on_change(on_change)
+        self._runtime.run(self.replica.start())
+
+    def close(self) -> None:
+        """End it; what waits stays in the outbox."""
+        self._runtime.run(self.replica.close(), timeout=10)
+
+    def opened(self, info: SessionInfo) -> None:
+        """Follow a session that was opened here (any thread)."""
+        self._runtime.loop.call_soon_threadsafe(self.replica.open, info)
+
+    def left(self, session_id: str) -> None:
+        """Follow a session no more (any thread)."""
+        self._runtime.loop.call_soon_threadsafe(self.replica.leave, session_id)
+
+    def settle(self) -> None:
+        """Wait until the sessions of other servers are listed here, if they can be had."""
+        self._runtime.run(self.replica.settled())
+
+    def complete(self, session_id: str) -> None:
+        """Wait until all of an open session is here, if it can be had."""
+        self._runtime.run(self.replica.whole(session_id, PATIENCE))
+
+    async def bring(self, info: SessionInfo) -> None:
+        """Bring all of a session here, Claude's memory too, as far as it can be had."""
+        await self.replica.whole(info.client_id, PATIENCE)
+        if info.claude_session_id and not info.local:
+            with contextlib.suppress(CloudError):
+                await self.transcripts.fetch(info.claude_session_id)
+
+    def fetch_memory(self, info: SessionInfo, *, needed: bool) -> None:
+        """Bring Claude's memory of a session here.
+
+        Raises
+        ------
+        MemoryMissing
+            It is nowhere, and `needed`.
+        """
+        claude_id = info.claude_session_id
+        if info.local or claude_id is None:
+            return
+        why = "The server where it was made doesn't replicate it, or has not sent it yet."
+        try:
+            self._runtime.run(self.transcripts.fetch(claude_id))
+        except CloudError as error:
+            why = f"It is not on this machine, and {error.what[:1].lower()}{error.what[1:]}"
+        if needed and not self.transcripts.has(claude_id):
+            raise MemoryMissing(
+                f"Claude's memory of session {info.name!r} can't be had here.",
+                why=why,
+                fix="Ask again later, or go on in a copy without it: %claude_session fork.",
+            )
+
+    def status(self, status: Status) -> Status:
+        """Return the state line, with how it stands."""
+        standing = self.replica.standing()
+        return status.model_copy(
+            update={
+                "sync": standing.sync,
+                "waiting": standing.waiting.rows,
+                "detail": describe(standing),
+            }
+        )
+
+
+def describe(standing: Standing) -> str:
+    """Say in words how it stands: what went wrong last is part of it."""
+    parts = [standing.detail]
+    if standing.error and standing.error not in standing.detail and standing.sync != "synced":
+        parts.append(standing.error)
+    return " ".join(part for part in parts if part)
