@@ -26,3 +26,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("IPYCLAUDE_DATA_DIR", str(home / "data"))
         patch.setenv("IPYTHONDIR", str(home / "ipython"))
         yield home
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a longer or an old run of the chaos test be asked for."""
+    parser.addoption("--chaos-exchanges", default=1000, type=int, help="exchanges (1000)")
+    parser.addoption("--chaos-seed", default=None, type=int, help="what a failed run printed")

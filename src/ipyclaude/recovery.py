@@ -15,8 +15,12 @@ from .store import Store
 def recover(store: Store, info: SessionInfo) -> list[Value]:
     """Return the values that close what was left open; none if nothing was.
 
-    The caller holds the lease, or has seen that nobody does.
+    The caller holds the lease, or has seen that nobody does; `info` is the row as it was before.
+    In a replicated session a lease that was given back means that nobody died: what is open is a
+    turn of another server, whose end has not come here yet.
     """
+    if not info.local and info.holder is None:
+        return []
     left = joined(store.tails(info.client_id))
     open_turn = _open_turn(store, info.client_id)
     if not left and open_turn is None and not info.busy:

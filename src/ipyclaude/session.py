@@ -159,8 +159,9 @@ class Session:
         )
         self._idle.clear()
         try:
-            self._journal.info = self._lease.take(self.info)
-            self.recover()
+            before = self.refresh()
+            self._journal.info = self._lease.take(before)
+            self.recover(before)
             heartbeat = asyncio.ensure_future(self._keep(turn))
             try:
                 return await turn.run(self._events(turn, options))
@@ -180,9 +181,12 @@ class Session:
                 fix="Wait for it, or stop it with the ■ button or by interrupting the cell.",
             )
 
-    def recover(self) -> None:
-        """Close what a kernel that died left open in this session (S1)."""
-        left = recover(self._journal.store, self.refresh())
+    def recover(self, before: SessionInfo | None = None) -> None:
+        """Close what a kernel that died left open in this session (S1).
+
+        `before` is the row as it was before the lease was taken.
+        """
+        left = recover(self._journal.store, before or self.refresh())
         if left:
             self._journal.put(*left)
             self._journal.refresh()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from claude_agent_sdk import fold_session_summary
-from convex_server import ConvexServer
 
 from ipyclaude.identity.static import StaticToken
 from ipyclaude.messages import Message, SessionInfo, TextBlock, Todo, TodoList, Value
@@ -28,8 +27,8 @@ class Machine:
 
     Parameters
     ----------
-    convex
-        The deployment.
+    url
+        The deployment's address.
     token
         Who the person is there; a function where that changes.
     path
@@ -37,17 +36,17 @@ class Machine:
     """
 
     def __init__(
-        self, convex: ConvexServer, token: str | Callable[[], str], path: Path, **options: Any
+        self, url: str, token: str | Callable[[], str], path: Path, **options: Any
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.store = SqliteStore(path)
         read = token if callable(token) else lambda: token
-        self.cloud = ConvexClient(convex.url, StaticToken(read), timing=QUICK)
+        self.cloud = ConvexClient(url, StaticToken(read), timing=QUICK)
         self.transcripts = ReplicatedTranscripts(
             self.store, fold=fold_session_summary, cloud=self.cloud, wrote=lambda: self.wrote()
         )
         named: dict[str, Any] = {"server": path.parent.name, "holder": str(path), **options}
-        self.replica = Replica(self.cloud, self.store, self.transcripts, url=convex.url, **named)
+        self.replica = Replica(self.cloud, self.store, self.transcripts, url=url, **named)
 
     def wrote(self) -> None:
         """Tell the replica of a transcript's entry."""

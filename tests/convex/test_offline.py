@@ -39,7 +39,7 @@ def make(convex: ConvexServer, token: str, tmp_path: Path) -> Make:
     """Make machines of one person."""
 
     def make(name: str) -> Machine:
-        return Machine(convex, token, tmp_path / name / "store.db")
+        return Machine(convex.url, token, tmp_path / name / "store.db")
 
     return make
 

@@ -34,7 +34,7 @@ def make(convex: ConvexServer, make_token: MakeToken, tmp_path: Path) -> Make:
     ada = make_token(f"ada-{new_id()}")
 
     def make(name: str, *, token: str = ada, file: str = "store.db", **options: Any) -> Machine:
-        return Machine(convex, token, tmp_path / name / file, **options)
+        return Machine(convex.url, token, tmp_path / name / file, **options)
 
     return make
 

@@ -114,7 +114,7 @@ async def test_all_contracts(
     def make() -> Any:
         token, folder = make_token(f"ada-{new_id()}"), tmp_path / str(len(made))
         wandering = Wandering(
-            lambda number: Machine(convex, token, folder / str(number) / "db"), moves=moves
+            lambda number: Machine(convex.url, token, folder / str(number) / "db"), moves=moves
         )
         made.append(wandering)
         return wandering
@@ -135,7 +135,7 @@ async def test_a_long_transcript_comes_in_pages(
 ) -> None:
     """A transcript of many chunks, a large one among them, is fetched whole and in order."""
     token = make_token(f"ada-{new_id()}")
-    a, b = (Machine(convex, token, tmp_path / name / "db") for name in "ab")
+    a, b = (Machine(convex.url, token, tmp_path / name / "db") for name in "ab")
     info = SessionInfo(name="long", cwd="", claude_session_id="c")
     key: Any = {"project_key": "p", "session_id": "c"}
     entries: list[Any] = [{"type": "user", "uuid": str(n), "text": f"{n} "} for n in range(130)]
@@ -158,7 +158,7 @@ async def test_offline_goes_on_with_what_is_here(
     convex: ConvexServer, make_token: MakeToken, tmp_path: Path
 ) -> None:
     """Without a connection what is here can be resumed, and what is written waits."""
-    a = Machine(convex, make_token(f"ada-{new_id()}"), tmp_path / "a" / "db")
+    a = Machine(convex.url, make_token(f"ada-{new_id()}"), tmp_path / "a" / "db")
     info = SessionInfo(name="one", cwd="", claude_session_id="c")
     key: Any = {"project_key": "p", "session_id": "c"}
     first: Any = {"type": "user", "uuid": "1"}

@@ -20,7 +20,7 @@ async def test_signing_out_and_in_again(
     """Signed out, a connected kernel sends no more; what waits goes once they are back."""
     ada = make_token(f"ada-{new_id()}")
     signed = [ada]
-    machine = Machine(convex, lambda: signed[-1], tmp_path / "a" / "store.sqlite3")
+    machine = Machine(convex.url, lambda: signed[-1], tmp_path / "a" / "store.sqlite3")
     info = SessionInfo(name="one", cwd="")
     async with running(machine):
         machine.store.put(info, message(info, "before"))
@@ -41,7 +41,7 @@ async def test_somebody_else_signs_in(
 ) -> None:
     """Another person in the same kernel gets none of the first one's rows, and it says so."""
     signed = [make_token(f"ada-{new_id()}")]
-    machine = Machine(convex, lambda: signed[-1], tmp_path / "a" / "store.sqlite3")
+    machine = Machine(convex.url, lambda: signed[-1], tmp_path / "a" / "store.sqlite3")
     info = SessionInfo(name="one", cwd="")
     eve = make_token(f"eve-{new_id()}")
     async with running(machine):
@@ -53,7 +53,7 @@ async def test_somebody_else_signs_in(
         await machine.until(lambda: machine.replica.standing().sync == "refused")
         assert "another account" in machine.replica.standing().detail
         assert len(machine.store.outbox()) == 1
-    other = Machine(convex, eve, tmp_path / "b" / "store.sqlite3")
+    other = Machine(convex.url, eve, tmp_path / "b" / "store.sqlite3")
     async with running(other):
         await other.replica.settled()
         assert other.store.sessions() == []

@@ -23,6 +23,7 @@ from ipyclaude.journal import Told
 from ipyclaude.leases import alive
 from ipyclaude.messages import (
     Approval,
+    Message,
     NoticeBlock,
     Phase,
     ResultBlock,
@@ -269,6 +270,7 @@ def test_what_a_dead_kernel_left_is_closed_before_the_next_turn() -> None:
         bench = Bench(say("first"), say("second"), store=store)
         await bench.session.ask(question())
         turn = "t-dead"
+        store.lease(SID, "dead@elsewhere/x", now_ms() - 1)
         store.put(
             StreamTail(session_id=SID, turn_id=turn, message_id="m9", block=TextBlock(text="par")),
             StreamTail(
@@ -291,6 +293,22 @@ def test_what_a_dead_kernel_left_is_closed_before_the_next_turn() -> None:
             if isinstance(b, ResultBlock)
         ]
         assert outcomes == ["done", "failed", "done"]
+        return answer
+
+    run(work)
+
+
+def test_another_servers_turn_is_left_open() -> None:
+    """A turn whose lease was given back runs, or ended, elsewhere: its end is on its way (S4)."""
+
+    async def work() -> Answer:
+        store = MemoryStore()
+        bench = Bench(say("mine"), store=store)
+        theirs = Message(session_id=SID, type="user", turn_id="t-theirs")
+        store.put(theirs)
+        answer = await bench.session.ask(question())
+        assert [m for m in bench.messages() if m[0] == "system"] == []
+        assert store.messages(SID, turn_id="t-theirs").messages == (theirs,)
         return answer
 
     run(work)

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from ..messages import now_ms
 from ..store.replication import Replication
 from . import Cloud
 from .rows import session_from
@@ -72,6 +71,5 @@ class SessionList:
     async def _fold_leases(self, rows: Any) -> bool:
         ahead = self._ahead()
         held = {row["session"]: (row["holder"], row["expiresAt"] - ahead) for row in rows}
-        held = {sid: lease for sid, lease in held.items() if lease[1] > now_ms()}
         await asyncio.to_thread(self._replication.note_leases, held)
         return False

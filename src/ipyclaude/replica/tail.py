@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ..exceptions import CloudError, CloudFault, CloudUnreachable, StoreError
+from ..exceptions import CloudError, CloudFault, CloudRefused, CloudUnreachable, StoreError
 from ..messages import Approval, Value
 from ..store.replication import Kind, Replication, Span
 from . import Cloud
@@ -44,9 +44,12 @@ async def follow(
                 result = await anext(subscription)
             except StopAsyncIteration:
                 return
-            except CloudError as error:  # e.g. it isn't there yet; the query lives on
+            except CloudError as error:
                 _log.info("%s: %s", path, error)
-                continue
+                if isinstance(error, CloudRefused):  # not there yet: the live query will tell
+                    continue
+                await asyncio.sleep(_AGAIN_SECONDS)  # a fault would stay until something changes
+                return
             try:
                 if await fold(result):
                     return

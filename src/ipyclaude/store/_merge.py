@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..messages import Approval, Message, SessionInfo, StreamTail, TodoList, Value, now_ms
+from ..messages import Approval, Message, SessionInfo, StreamTail, TodoList, Value
 from . import _outbox
 from ._rows import SESSION_COLUMNS, write_session
 from ._values import dump, load, message_from, safe, session_from
@@ -95,8 +95,10 @@ def _changed_here(mine: SessionInfo, base: SessionInfo | None) -> dict[str, obje
 
 
 def leases(batch: Batch, held: Mapping[str, tuple[str, float]]) -> None:
-    """Note who holds which session on the server; where it is not said, nobody does."""
-    now = now_ms()
+    """Note who holds which session on the server; where it is not said, nobody does.
+
+    A lease that is over and was not given back stays: its holder may have died in mid-turn.
+    """
     rows = batch.db.execute(
         "SELECT client_id, remote_holder, remote_expires_at FROM sessions"
         " WHERE remote_holder IS NOT NULL"
@@ -104,8 +106,6 @@ def leases(batch: Batch, held: Mapping[str, tuple[str, float]]) -> None:
     known = {row[0]: (row[1], row[2]) for row in rows}
     for session_id in {*known, *held}:
         lease = held.get(session_id)
-        if lease is not None and lease[1] <= now:
-            lease = None
         if lease == known.get(session_id):
             continue
         old = _stands(batch.db, session_id)
