@@ -10,9 +10,10 @@ import pytest
 
 from ipyclaude.engine import EngineOptions
 from ipyclaude.exceptions import SessionNotFound
+from ipyclaude.journal import Told
 from ipyclaude.messages import SessionInfo, TextBlock
 from ipyclaude.permissions import Permissions
-from ipyclaude.protocol import Delta, Event, QueueChanged
+from ipyclaude.protocol import Delta, QueueChanged
 from ipyclaude.queueing import PromptQueue
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
@@ -52,7 +53,7 @@ class Bench:
     def _submit(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.ensure_future(work))
 
-    def _hear(self, events: Sequence[Event]) -> None:
+    def _hear(self, events: Sequence[Told]) -> None:
         for each in events:
             if isinstance(each, QueueChanged):
                 self.heard.append(tuple(q.text for q in each.queued))
