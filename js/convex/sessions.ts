@@ -142,12 +142,18 @@ const granted = v.object({
   now: v.number(),
 });
 
-/** Take the session's lease (S4): granted unless somebody else's has not expired yet. */
+/**
+ * Take the session's lease (S4): granted unless somebody else's has not expired yet. `nextSeq`
+ * lets the holder wait until it has all that was written before.
+ */
 export const acquireLease = authedMutation({
   args: { session, holder: v.string(), label: v.string(), ttlMs: v.number() },
-  returns: granted,
-  handler: async (ctx, { session, ...wish }) =>
-    await takeLease(ctx, await sessionFor(ctx, session, "write"), wish),
+  returns: v.object({ ...granted.fields, nextSeq: v.number() }),
+  handler: async (ctx, { session, ...wish }) => {
+    const access = await sessionFor(ctx, session, "write");
+    const { nextSeq } = await rowOf(ctx, access);
+    return { ...(await takeLease(ctx, access, wish)), nextSeq };
+  },
 });
 
 /** Keep the session's lease; not granted once somebody else has it, or nobody. */

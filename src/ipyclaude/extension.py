@@ -17,7 +17,7 @@ from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, Usage
 from .host import Host
 from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
-from .leases import alive, make_holder
+from .leases import Lease, SharedLease, StoreLease, alive, make_holder
 from .messages import SessionInfo, Value
 from .notebook.lending import SERVER, UNASKED, Borrower, Notebook
 from .notebook.recording import Recorder
@@ -162,7 +162,7 @@ class App:
                 make_engine=self._make_engine,
                 context=self.notebook.context.take,
                 options=self._options(info),
-                holder=self._holder,
+                lease=self._lease(info),
                 guard=self._guard,
             )
             self._sessions[info.client_id] = session
@@ -171,6 +171,12 @@ class App:
             if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
                 session.recover()
         return session
+
+    def _lease(self, info: SessionInfo) -> Lease:
+        here = StoreLease(self.store, info.client_id, self._holder)
+        if self.sync is None or info.local:
+            return here
+        return SharedLease(here, self.sync.replica.lease(info.client_id))
 
     def create(self, name: str = "", *, claude_id: str | None = None, **fields: Any) -> Session:
         """Make a session and open it; `claude_id` is that of a transcript it goes on from."""

@@ -9,16 +9,23 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from .exceptions import SessionBusy, SessionNotFound, StoreError
 from .messages import SessionInfo, new_id, now_ms
 from .store import Store
 
+if TYPE_CHECKING:
+    from .replica.lease import ServerLease
+
 _log = logging.getLogger(__name__)
 
 LEASE_MS = 15_000
 HEARTBEAT_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
+WAIT_OR_FORK = "Wait for it with %claude_session wait, or go on in a copy: %claude_session fork."
 
 
 def make_holder() -> str:
@@ -67,22 +74,43 @@ def _start_of(pid: int) -> str | None:
     return "" if fields[0] in ("Z", "X") else fields[19]
 
 
-class Lease:
-    """This kernel's hold on one session."""
+class Lease(Protocol):
+    """A hold on one session, taken for each turn."""
 
-    def __init__(self, store: Store, session_id: str, holder: str) -> None:
-        self._store, self._session_id, self._holder = store, session_id, holder
-
-    def take(self, info: SessionInfo) -> SessionInfo:
-        """Take the lease.
+    async def take(self, info: SessionInfo) -> SessionInfo:
+        """Take the lease; return the session's row as it was just before.
 
         Raises
         ------
         SessionBusy
-            Another kernel holds it.
+            Another kernel or server holds it.
         SessionNotFound
             The session was deleted.
         """
+        ...
+
+    async def keep(self) -> SessionBusy:
+        """Renew the lease until cancelled; return why it was lost."""
+        ...
+
+    async def give_back(self) -> None:
+        """Let others have the session."""
+        ...
+
+
+class StoreLease:
+    """This kernel's hold on one session among the kernels that share the store file."""
+
+    def __init__(self, store: Store, session_id: str, holder: str) -> None:
+        self._store, self._session_id, self._holder = store, session_id, holder
+        self._name = ""
+        #: Convex has given it to us, so that no other server has it.
+        self.granted = False
+
+    async def take(self, info: SessionInfo) -> SessionInfo:
+        """Take the lease; see `Lease`."""
+        self._name = info.name
+        before = self._store.session(self._session_id) or info
         row = self._try()
         if row is not None and row.holder != self._holder and not alive(row):
             self._store.lease(self._session_id, row.holder or "", None)
@@ -96,15 +124,16 @@ class Lease:
             raise SessionBusy(
                 f"Another kernel is working in session {info.name!r}.",
                 why=f"{_label(row.holder)} holds it until its turn is over.",
-                fix="Wait for it, or go on in a copy: %claude_session fork.",
+                fix=WAIT_OR_FORK,
             )
-        return row
+        return before
 
     def _try(self) -> SessionInfo | None:
-        return self._store.lease(self._session_id, self._holder, now_ms() + LEASE_MS)
+        until = now_ms() + LEASE_MS
+        return self._store.lease(self._session_id, self._holder, until, granted=self.granted)
 
-    async def keep(self) -> None:
-        """Renew the lease until cancelled; return once somebody else has it."""
+    async def keep(self) -> SessionBusy:
+        """Renew the lease until cancelled; return why it was lost."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             try:
@@ -114,14 +143,90 @@ class Lease:
                 _log.warning("The lease could not be renewed: %s", error)
                 continue
             if row is None or row.holder != self._holder:
-                return
+                return SessionBusy(
+                    f"Another kernel took session {self._name!r} over.",
+                    why="This one had not been heard of for too long, or it was deleted.",
+                    fix="Go on there, or in a copy: %claude_session fork.",
+                )
 
-    def give_back(self) -> None:
+    async def give_back(self) -> None:
         """Let others have the session; it expires by itself where that can't be written."""
         try:
             self._store.lease(self._session_id, self._holder, None)
         except StoreError as error:
             _log.warning("The lease could not be given back: %s", error)
+
+
+class SharedLease:
+    """A hold among the kernels of this store, and among all servers.
+
+    Without network a turn goes on with the hold that the store gives.
+    """
+
+    def __init__(self, here: StoreLease, there: ServerLease) -> None:
+        self._here, self._there = here, there
+        self._name = ""
+
+    async def take(self, info: SessionInfo) -> SessionInfo:
+        """Take the lease; see `Lease`."""
+        self._name = info.name
+        held = await self._there.take()
+        if held is not None:
+            raise SessionBusy(
+                f"{held.label} is working in session {info.name!r}.",
+                why=f"It has held it since {clock(held.since)}; if nothing more is heard of it, "
+                f"the session is free at {clock(held.until)}.",
+                fix=WAIT_OR_FORK,
+            )
+        self._here.granted = not self._there.alone
+        try:
+            before = await self._here.take(info)
+        except (SessionBusy, SessionNotFound):
+            self._there.give_back()
+            raise
+        # What is late may be the end of a turn that looks as if nobody would end it.
+        return before.model_copy(update={"holder": None}) if self._there.late else before
+
+    async def keep(self) -> SessionBusy:
+        """Renew both until cancelled; return why one was lost."""
+        here = asyncio.ensure_future(self._here.keep())
+        there = asyncio.ensure_future(self._there.keep())
+        try:
+            await asyncio.wait([here, there], return_when=asyncio.FIRST_COMPLETED)
+            if here.done():
+                return here.result()
+            held = there.result()
+        finally:
+            here.cancel()
+            there.cancel()
+        return SessionBusy(
+            f"{held.label} took session {self._name!r} over at {clock(held.since)}.",
+            why="This server had not been heard of for too long.",
+            fix="What had been received is kept. Go on there, or in a copy: %claude_session fork.",
+        )
+
+    async def give_back(self) -> None:
+        """Let the kernels here have the session now, other servers once all is sent."""
+        await self._here.give_back()
+        self._there.give_back()
+
+    async def settled(self) -> None:
+        """Wait until other servers may have the session."""
+        await self._there.settled()
+
+
+async def until_free(store: Store, session_id: str) -> None:
+    """Wait until nobody works in a session, here or on another server."""
+    while True:
+        info = store.session(session_id)
+        if info is None or not alive(info):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def clock(at: float) -> str:
+    """Write a time (epoch ms) as a clock here shows it."""
+    return time.strftime("%H:%M:%S", time.localtime(at / 1000))
 
 
 def _label(holder: str | None) -> str:

@@ -53,7 +53,7 @@ class Session:
         permissions: Permissions,
         make_engine: EngineFactory,
         options: EngineOptions,
-        holder: str,
+        lease: Lease,
         guard: Guard = lambda options: options,
         context: ContextSource | None = None,
     ) -> None:
@@ -68,7 +68,7 @@ class Session:
         self._engine: Engine | None = None
         #: Others wrote in the session since the engine's process read Claude's memory of it.
         self._behind = False
-        self._lease = Lease(store, info.client_id, holder)
+        self._lease = lease
         self._running: Turn | None = None
         self._last: TurnState | None = None
         self._idle = asyncio.Event()
@@ -159,15 +159,15 @@ class Session:
         )
         self._idle.clear()
         try:
-            before = self.refresh()
-            self._journal.info = self._lease.take(before)
+            before = await self._lease.take(self.refresh())
+            self.refresh()
             self.recover(before)
             heartbeat = asyncio.ensure_future(self._keep(turn))
             try:
                 return await turn.run(self._events(turn, options))
             finally:
                 heartbeat.cancel()
-                self._lease.give_back()
+                await self._lease.give_back()
         finally:
             self._last = turn.state or self._last
             self._running = None
@@ -194,14 +194,7 @@ class Session:
             self._journal.tell()
 
     async def _keep(self, turn: Turn) -> None:
-        await self._lease.keep()
-        await turn.fail(
-            SessionBusy(
-                f"Another kernel took session {self.info.name!r} over.",
-                why="This one had not been heard of for too long, or the session was deleted.",
-                fix="Go on there, or in a copy: %claude_session fork.",
-            )
-        )
+        await turn.fail(await self._lease.keep())
 
     async def _events(
         self, turn: Turn, options: EngineOptions

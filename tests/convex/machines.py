@@ -46,6 +46,7 @@ class Machine:
             self.store, fold=fold_session_summary, cloud=self.cloud, wrote=lambda: self.wrote()
         )
         named: dict[str, Any] = {"server": path.parent.name, "holder": str(path), **options}
+        self.holder: str = named["holder"]
         self.replica = Replica(self.cloud, self.store, self.transcripts, url=url, **named)
 
     def wrote(self) -> None:

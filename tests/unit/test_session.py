@@ -20,7 +20,7 @@ from ipyclaude.engine import (
 )
 from ipyclaude.exceptions import Overloaded, SessionBusy
 from ipyclaude.journal import Told
-from ipyclaude.leases import alive
+from ipyclaude.leases import StoreLease, alive, until_free
 from ipyclaude.messages import (
     Approval,
     Message,
@@ -62,7 +62,7 @@ class Bench:
             permissions=self.permissions,
             make_engine=self._make,
             options=EngineOptions(cwd=".", session_id="c"),
-            holder="1@here/x",
+            lease=StoreLease(self.store, SID, "1@here/x"),
         )
         self.session.subscribe(self.events.extend)
 
@@ -260,6 +260,21 @@ def test_a_dead_process_of_this_host_is_not_waited_for() -> None:
     )
     assert not alive(info)
     assert alive(info.model_copy(update={"holder": "1@elsewhere/x"}))
+
+
+@pytest.mark.asyncio
+async def test_a_busy_session_can_be_waited_for() -> None:
+    """Waiting ends when the other kernel gives the session back, and at once where it is free."""
+    store = MemoryStore()
+    store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
+    await until_free(store, SID)
+    store.lease(SID, "7@elsewhere/y", now_ms() + 60_000)
+    waiting = asyncio.ensure_future(until_free(store, SID))
+    done, _ = await asyncio.wait([waiting], timeout=0.3)
+    assert not done
+    store.lease(SID, "7@elsewhere/y", None)
+    await asyncio.wait_for(waiting, 5)
+    await until_free(store, "not here")
 
 
 def test_what_a_dead_kernel_left_is_closed_before_the_next_turn() -> None:

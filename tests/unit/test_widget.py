@@ -18,6 +18,7 @@ from ipyclaude.channel import Channel, wire
 from ipyclaude.chat import ClaudeChat, ClaudeTodos
 from ipyclaude.engine import EngineOptions
 from ipyclaude.host import Host
+from ipyclaude.leases import StoreLease
 from ipyclaude.messages import (
     Approval,
     Message,
@@ -82,7 +83,7 @@ class FakeDesk:
             permissions=self.permissions,
             make_engine=lambda _: ScriptedEngine(say("Hello")),
             options=EngineOptions(cwd=".", session_id="c"),
-            holder="1@here/x",
+            lease=StoreLease(self.store, info.client_id, "1@here/x"),
         )
 
     async def new(self, name: str = "") -> Session:

@@ -37,6 +37,7 @@ describe("a lease (S4)", () => {
         expiresAt: 1_015_000,
       },
       now: 1_005_000,
+      nextSeq: 1,
     });
   });
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ..exceptions import SessionNameTaken, UsageMistake
+from ..exceptions import SessionNameTaken, TurnStopped, UsageMistake
 from ..extension import App, working_folder_note
 from ..forks import fork
+from ..leases import until_free
 from ..output import show_widget
 from ..tables import ago, show_text
 from .registry import arg, chosen, command
@@ -72,6 +73,21 @@ def _fork(app: App, args: argparse.Namespace) -> None:
     app.current = app.attach(fork(app, source, args.name or "", args.at))
     info = app.current.info
     show_text(f"Session {info.name!r} is a copy of {source.info.name!r}; it is current now.")
+
+
+@command(
+    "wait",
+    "wait until nobody else works in a session",
+    arg("name", nargs="?", metavar="NAME"),
+    session=True,
+)
+def _wait(app: App, args: argparse.Namespace) -> None:
+    info = chosen(app, args.name)
+    try:
+        app.runtime.wait(app.runtime.submit(until_free(app.store, info.client_id)))
+    except KeyboardInterrupt:
+        raise TurnStopped from None
+    show_text(f"Session {info.name!r} is free.")
 
 
 @command(

@@ -16,6 +16,7 @@ from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import within
 from .drain import Drain
+from .lease import ServerLease
 from .sessions import SessionList
 from .tail import SessionTail
 from .transcripts import ReplicatedTranscripts
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 PATIENCE = 10.0
 _AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
+_PARTING_SECONDS = 2.0
 
 Sync = Literal["synced", "waiting", "offline", "signed_out", "refused"]
 
@@ -77,7 +79,9 @@ class Replica:
         replicate_transcripts: bool = True,
     ) -> None:
         self._cloud, self._store, self._transcripts = cloud, store, transcripts
-        self._url = url
+        self._url, self._holder = url, holder
+        #: What other servers call this one.
+        self.label = server
         self._replication = Replication(store)
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
         self._drain = Drain(
@@ -94,6 +98,7 @@ class Replica:
         self._listing: asyncio.Task[None] | None = None
         #: Another kernel sends and keeps the list for this one.
         self._kept_by_another = asyncio.Event()
+        self._leases: dict[str, ServerLease] = {}
         self._tails: dict[str, tuple[SessionTail, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[], None]] = []
@@ -129,6 +134,7 @@ class Replica:
         """End everything; what waits stays in the outbox."""
         for stop in self._stops:
             stop()
+        await self._give_leases_back()
         tasks = [*self._tasks, *(task for _, task in self._tails.values())]
         tasks += [self._listing] if self._listing is not None else []
         self._tails.clear()
@@ -266,6 +272,35 @@ class Replica:
             await within(PATIENCE, known[0].older(seq, count))
         except (CloudError, asyncio.TimeoutError) as error:
             _log.info("Older messages are not to be had now: %s", error)
+
+    # -- one writer at a time -----------------------------------------------------------
+
+    def lease(self, session_id: str) -> ServerLease:
+        """Return this kernel's hold on a session among all servers (S4)."""
+        return self._leases.setdefault(
+            session_id,
+            ServerLease(self._cloud, self, session_id, holder=self._holder, label=self.label),
+        )
+
+    async def note_lease(self, session_id: str, lease: tuple[str, float] | None) -> None:
+        """Note who holds a session on the server."""
+        await asyncio.to_thread(self._replication.note_lease, session_id, lease)
+
+    async def reach(self, session_id: str, seq: int) -> None:
+        """Wait until an open session's messages up to this place are here."""
+        known = self._tails.get(session_id)
+        if known is not None:
+            await known[0].reach(seq)
+
+    async def _give_leases_back(self) -> None:
+        """Wait a moment for the leases that are being given back; the others expire."""
+        waits = [asyncio.ensure_future(lease.settled()) for lease in self._leases.values()]
+        if waits:
+            await asyncio.wait(waits, timeout=_PARTING_SECONDS)
+        for lease in self._leases.values():
+            lease.close()
+        await asyncio.gather(*waits, return_exceptions=True)
+        self._leases.clear()
 
     # -- how it stands ------------------------------------------------------------------
 

@@ -89,6 +89,9 @@ class SessionTail:
         self.ready = asyncio.Event()
         #: All messages are here.
         self.whole = asyncio.Event()
+        #: Up to which place the messages are here, and that this has moved on.
+        self._top = 0
+        self._moved = asyncio.Event()
         self._filling: asyncio.Task[None] | None = None
         #: What is asked again, by kind.
         self._asking: dict[Kind, asyncio.Task[None]] = {}
@@ -122,6 +125,7 @@ class SessionTail:
         while True:
             spans = await asyncio.to_thread(self._replication.spans, self._session_id)
             top = spans[-1].high if spans else 0
+            self._reached(top)
             args = {"session": self._session_id, "after": top}
             await follow(self._cloud, "messages:after", args, self._newer(top))
 
@@ -214,6 +218,17 @@ class SessionTail:
             self._replication.merge(values, span=(session_id, span), tell=tell)
 
         await asyncio.to_thread(merge)
+        self._reached(span.high)
+
+    def _reached(self, seq: int) -> None:
+        self._top = max(self._top, seq)
+        self._moved.set()
+
+    async def reach(self, seq: int) -> None:
+        """Wait until the messages up to a place are here."""
+        while self._top < seq:
+            self._moved.clear()
+            await self._moved.wait()
 
     def _merge_now(
         self,

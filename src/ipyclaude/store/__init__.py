@@ -69,12 +69,15 @@ class Store(Protocol):
         """
         ...
 
-    def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
+    def lease(
+        self, session_id: str, holder: str, expires_at: float | None, *, granted: bool = False
+    ) -> SessionInfo | None:
         """Take, renew or (with `expires_at` None) give back the session's lease (S4).
 
         Compare-and-set in one transaction: granted where nobody else holds it or theirs has
         expired. Returns the row as it now stands (the caller looks at `holder`), None if the
-        session doesn't exist. `expires_at` is in epoch ms.
+        session doesn't exist. `expires_at` is in epoch ms. `granted` says that Convex gave it to
+        us, so that what is known here of another server's lease is out of date.
         """
         ...
 

@@ -106,16 +106,20 @@ def leases(batch: Batch, held: Mapping[str, tuple[str, float]]) -> None:
     known = {row[0]: (row[1], row[2]) for row in rows}
     for session_id in {*known, *held}:
         lease = held.get(session_id)
-        if lease == known.get(session_id):
-            continue
-        old = _stands(batch.db, session_id)
-        batch.db.execute(
-            "UPDATE sessions SET remote_holder = ?, remote_expires_at = ? WHERE client_id = ?"
-            " AND local = 0 AND deleted_at IS NULL",
-            (*(lease or (None, None)), safe(session_id)),
-        )
-        if old:
-            _tell(batch, session_id, old)
+        if lease != known.get(session_id):
+            note_lease(batch, session_id, lease)
+
+
+def note_lease(batch: Batch, session_id: str, lease: tuple[str, float] | None) -> None:
+    """Note who holds one session on the server (holder, until epoch ms); None for nobody."""
+    old = _stands(batch.db, session_id)
+    batch.db.execute(
+        "UPDATE sessions SET remote_holder = ?, remote_expires_at = ? WHERE client_id = ?"
+        " AND local = 0 AND deleted_at IS NULL",
+        (*(lease or (None, None)), safe(session_id)),
+    )
+    if old:
+        _tell(batch, session_id, old)
 
 
 def _stands(db: sqlite3.Connection, session_id: str) -> SessionInfo | None:

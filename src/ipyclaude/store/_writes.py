@@ -288,17 +288,20 @@ class Batch:
         self.put([approval])
         return approval
 
-    def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
+    def lease(
+        self, session_id: str, holder: str, expires_at: float | None, *, granted: bool = False
+    ) -> SessionInfo | None:
         """Take, renew or give back a lease, unless somebody else holds it (S4)."""
         row = self.db.execute(
-            f"SELECT {SESSION_COLUMNS} FROM sessions s"  # noqa: S608 - fixed names
+            f"SELECT {SESSION_COLUMNS}, s.holder, s.holder_expires_at FROM sessions s"  # noqa: S608 - fixed names
             " WHERE s.client_id = ? AND s.deleted_at IS NULL",
             (safe(session_id),),
         ).fetchone()
         if row is None:
             return None
-        info = session_from(row)
-        free = info.holder in (None, holder) or (info.holder_expires_at or 0) <= now_ms()
+        info = session_from(row[:-2])
+        who, until = row[-2:] if granted else (info.holder, info.holder_expires_at)
+        free = who in (None, holder) or (until or 0) <= now_ms()
         if not free or (expires_at is None and info.holder != holder):
             return info
         info = info.model_copy(

@@ -199,6 +199,11 @@ class Replication:
         with self._store.batch(announce=False) as batch:
             _merge.leases(batch, leases)
 
+    def note_lease(self, session_id: str, lease: tuple[str, float] | None) -> None:
+        """Note who holds one session on the server (holder, until epoch ms); None for nobody."""
+        with self._store.batch(announce=False) as batch:
+            _merge.note_lease(batch, session_id, lease)
+
     def has_unsent(self, session_id: str, kind: Kind) -> bool:
         """Say whether a session has something of a kind to send."""
         with self._store.database.reading() as db:

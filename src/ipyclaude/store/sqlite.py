@@ -116,10 +116,12 @@ class SqliteStore:
             with self.batch() as batch:
                 batch.put(values)
 
-    def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
+    def lease(
+        self, session_id: str, holder: str, expires_at: float | None, *, granted: bool = False
+    ) -> SessionInfo | None:
         """Take, renew or (with `expires_at` None) give back the session's lease (S4)."""
         with self.batch() as batch:
-            return batch.lease(session_id, holder, expires_at)
+            return batch.lease(session_id, holder, expires_at, granted=granted)
 
     def decide(self, approval: Approval) -> Approval:
         """Write a decision if it is still pending; return the row as it now stands."""

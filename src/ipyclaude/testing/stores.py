@@ -63,8 +63,11 @@ class MemoryStore:
                 raise
         self._tell(stored)
 
-    def lease(self, session_id: str, holder: str, expires_at: float | None) -> SessionInfo | None:
+    def lease(
+        self, session_id: str, holder: str, expires_at: float | None, *, granted: bool = False
+    ) -> SessionInfo | None:
         """Take, renew or give back the session's lease."""
+        del granted
         self._check()
         with self._lock:
             info = self._live(session_id)

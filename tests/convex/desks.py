@@ -1,0 +1,83 @@
+"""Sessions on machines of their own, as kernels on several servers have them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from machines import Machine
+
+from ipyclaude.engine import EngineOptions
+from ipyclaude.leases import SharedLease, StoreLease
+from ipyclaude.messages import SessionInfo, TextBlock, Value
+from ipyclaude.permissions import Permissions
+from ipyclaude.protocol import Event
+from ipyclaude.replica.lease import ServerLease
+from ipyclaude.session import Session
+from ipyclaude.testing.engines import ScriptedEngine, Step
+from ipyclaude.turn import Answer, Question
+
+
+class Desk:
+    """One kernel of a machine with one session open in it; made on the loop.
+
+    Parameters
+    ----------
+    machine
+        Its store and replica.
+    info
+        The session; `turns` is what Claude says in it, turn by turn.
+    lease
+        Options of the hold among servers.
+    """
+
+    def __init__(
+        self, machine: Machine, info: SessionInfo, *turns: Sequence[Step], **lease: Any
+    ) -> None:
+        self.machine, self.info = machine, info
+        self.label = machine.replica.label
+        self.permissions = Permissions(machine.store, by=self.label)
+        self.engine = ScriptedEngine(*turns)
+        self.events: list[Event] = []
+        self.there = (
+            ServerLease(
+                machine.cloud,
+                machine.replica,
+                info.client_id,
+                holder=machine.holder,
+                label=self.label,
+                **lease,
+            )
+            if lease
+            else machine.replica.lease(info.client_id)
+        )
+        self.session = Session(
+            info,
+            store=machine.store,
+            permissions=self.permissions,
+            make_engine=self._make,
+            options=EngineOptions(cwd=".", session_id="c"),
+            lease=SharedLease(
+                StoreLease(machine.store, info.client_id, machine.holder), self.there
+            ),
+        )
+        self.session.subscribe(self.events.extend)  # pyright: ignore[reportArgumentType]
+        loop = asyncio.get_running_loop()
+
+        def heard(values: Sequence[Value]) -> None:
+            loop.call_soon_threadsafe(self._heard, values)
+
+        machine.store.subscribe(heard)
+
+    def _heard(self, values: Sequence[Value]) -> None:
+        self.permissions.heard(values)
+        self.session.heard(values)
+
+    def _make(self, session: Session) -> ScriptedEngine:
+        self.engine._ask = session.decide  # pyright: ignore[reportPrivateUsage]
+        return self.engine
+
+    async def ask(self, text: str, **more: Any) -> Answer:
+        """Run a turn."""
+        return await self.session.ask(Question(content=(TextBlock(text=text),), **more))
