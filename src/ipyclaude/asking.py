@@ -254,7 +254,7 @@ class Asking:
             except Interrupted:
                 return  # the turn is being stopped, and the question with it
             allow, scope, reason = reply
-            app.permissions.answer(approval, allow=allow, scope=scope, reason=reason)
+            await app.permissions.answer(approval, allow=allow, scope=scope, reason=reason)
 
         return ask
 

@@ -133,6 +133,8 @@ class Permissions:
         #: Says why nobody may allow a tool, or nothing.
         self._refusal = refusal
         self._waiting: dict[str, asyncio.Future[Approval]] = {}
+        #: Decides among servers, where there are others; None of it where they can't be asked.
+        self.decide_first: Callable[[Approval], Awaitable[Approval | None]] | None = None
 
     async def decide(
         self,
@@ -227,7 +229,7 @@ class Permissions:
             asking.cancel()
             self._waiting.pop(approval.client_id, None)
 
-    def answer(
+    async def answer(
         self,
         approval: Approval,
         *,
@@ -256,7 +258,9 @@ class Permissions:
                 "decided_at": now_ms(),
             }
         )
-        stands = self._store.decide(wanted)
+        # Among servers the first one there is first: the tool runs, or not, as all of them see.
+        there = await self.decide_first(wanted) if self.decide_first is not None else None
+        stands = self._store.decide(there or wanted)
         won = stands.decided_at == wanted.decided_at and stands.decided_by == wanted.decided_by
         if won and allow and scope != "once":
             self.remember(rule, session_id=approval.session_id if scope == "session" else None)

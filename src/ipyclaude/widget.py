@@ -229,7 +229,7 @@ class View(anywidget.AnyWidget):
         approval = next((a for a in waiting if a.client_id == request.approval_id), None)
         if approval is None:
             raise SessionNotFound("This question is gone.", fix="Reload the page.")
-        stands = self._desk.permissions.answer(
+        stands = await self._desk.permissions.answer(
             approval,
             allow=request.allow,
             scope=request.scope,

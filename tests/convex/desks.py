@@ -9,6 +9,7 @@ from typing import Any
 from machines import Machine
 
 from ipyclaude.engine import EngineOptions
+from ipyclaude.fold import text_of
 from ipyclaude.leases import SharedLease, StoreLease
 from ipyclaude.messages import SessionInfo, TextBlock, Value
 from ipyclaude.permissions import Permissions
@@ -38,6 +39,7 @@ class Desk:
         self.machine, self.info = machine, info
         self.label = machine.replica.label
         self.permissions = Permissions(machine.store, by=self.label)
+        self.permissions.decide_first = machine.replica.decide
         self.engine = ScriptedEngine(*turns)
         self.events: list[Event] = []
         self.there = (
@@ -69,6 +71,7 @@ class Desk:
             loop.call_soon_threadsafe(self._heard, values)
 
         machine.store.subscribe(heard)
+        machine.replica.on_growing(self.session.heard)
 
     def _heard(self, values: Sequence[Value]) -> None:
         self.permissions.heard(values)
@@ -77,6 +80,11 @@ class Desk:
     def _make(self, session: Session) -> ScriptedEngine:
         self.engine._ask = session.decide  # pyright: ignore[reportPrivateUsage]
         return self.engine
+
+    @property
+    def growing(self) -> str:
+        """What is seen of the answer that is being written."""
+        return "".join(text_of(live.block) or "" for live in self.session.live())
 
     async def ask(self, text: str, **more: Any) -> Answer:
         """Run a turn."""

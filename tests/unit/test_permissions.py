@@ -87,7 +87,7 @@ def decide(
 
 def answering(permissions: Permissions, **how: Any) -> Asker:
     async def ask(approval: Approval) -> None:
-        permissions.answer(approval, **how)
+        await permissions.answer(approval, **how)
 
     return ask
 
@@ -152,8 +152,8 @@ def test_an_answer_counts_once() -> None:
     seen: list[Approval] = []
 
     async def ask(approval: Approval) -> None:
-        seen.append(permissions.answer(approval, allow=False, reason="no"))
-        seen.append(other.answer(approval, allow=True, scope="always"))
+        seen.append(await permissions.answer(approval, allow=False, reason="no"))
+        seen.append(await other.answer(approval, allow=True, scope="always"))
 
     assert not decide(permissions, ask=ask).allow
     assert [a.status for a in seen] == ["denied", "denied"]
@@ -191,7 +191,7 @@ def test_an_answer_given_after_the_kernel_died_is_used_once() -> None:
     )
     store.put(left)
     permissions = Permissions(store)
-    permissions.answer(left, allow=True)
+    asyncio.run(permissions.answer(left, allow=True))
 
     async def nobody(approval: Approval) -> None:
         raise AssertionError("asked again")

@@ -11,6 +11,7 @@ import pytest
 from ipyclaude.engine import EngineOptions
 from ipyclaude.exceptions import SessionNotFound
 from ipyclaude.journal import Told
+from ipyclaude.leases import StoreLease
 from ipyclaude.messages import SessionInfo, TextBlock
 from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import Delta, QueueChanged
@@ -44,7 +45,7 @@ class Bench:
             permissions=Permissions(store),
             make_engine=lambda _: self.engine,
             options=EngineOptions(cwd=".", session_id="c"),
-            holder="1@here/x",
+            lease=StoreLease(store, SID, "1@here/x"),
         )
         self.tasks: list[asyncio.Task[None]] = []
         self.queue = PromptQueue(self.session, self._submit)

@@ -355,7 +355,7 @@ def test_a_pending_approval_shows_as_waiting_and_an_answer_goes_on() -> None:
             info = bench.store.session(SID)
             assert info is not None
             phases.append(info.phase.type)
-            bench.permissions.answer(approval, allow=True)
+            await bench.permissions.answer(approval, allow=True)
 
         answer = await bench.session.ask(question(ask=ask))
         assert phases == ["waiting"]

@@ -78,6 +78,8 @@ class ServerLease:
         self._cloud, self._room, self._session_id = cloud, room, session_id
         self._holder, self._label = holder, label
         self._lease_ms, self._heartbeat = lease_ms, heartbeat
+        #: A turn of this kernel runs.
+        self.held = False
         #: What others wrote before was not all here in time.
         self.late = False
         #: Why the server has not been asked; empty where it has.
@@ -92,7 +94,8 @@ class ServerLease:
             self._giving_back = None
         self.late = False
         held, next_seq = await self._acquire()
-        if held is None and not self.alone:
+        self.held = held is None
+        if self.held and not self.alone:
             await self._catch_up(next_seq - 1)
         return held
 
@@ -102,6 +105,7 @@ class ServerLease:
             await asyncio.sleep(self._heartbeat)
             held, _ = await self._acquire()
             if held is not None:
+                self.held = False
                 return held
 
     def give_back(self) -> Awaitable[None]:
@@ -109,6 +113,7 @@ class ServerLease:
 
         It expires by itself where that can't be told.
         """
+        self.held = False
         if self._giving_back is None or self._giving_back.done():
             self._giving_back = asyncio.ensure_future(self._release())
         return self._giving_back

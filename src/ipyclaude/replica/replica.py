@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
-from ..messages import SessionInfo, Value, now_ms
+from ..messages import Approval, SessionInfo, Value, now_ms
 from ..store.replication import Kind, Replication, Waiting
 from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import within
 from .drain import Drain
 from .lease import ServerLease
+from .presence import Presence
+from .rows import approval_from, approval_input
 from .sessions import SessionList
+from .streams import Streams
 from .tail import SessionTail
 from .transcripts import ReplicatedTranscripts
 
@@ -29,6 +32,7 @@ PATIENCE = 10.0
 _AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 _PARTING_SECONDS = 2.0
+_DECIDE_SECONDS = 5.0
 
 Sync = Literal["synced", "waiting", "offline", "signed_out", "refused"]
 
@@ -84,6 +88,13 @@ class Replica:
         self.label = server
         self._replication = Replication(store)
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
+        self.presence = Presence(cloud, key=holder, label=server, changed=self._met)
+        self.streams = Streams(
+            cloud,
+            mine=self._is_running,
+            watched=self.presence.watched,
+            deliver=self._deliver,
+        )
         self._drain = Drain(
             cloud,
             self._replication,
@@ -91,6 +102,7 @@ class Replica:
             holder=holder,
             dead=dead,
             without=self._without,
+            watched=self.presence.watched,
             report=self._report,
             on_turn=self._took_turn,
         )
@@ -102,6 +114,8 @@ class Replica:
         self._tails: dict[str, tuple[SessionTail, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[], None]] = []
+        #: Told of pieces of answers that grow on other servers.
+        self._growing: list[Callable[[Sequence[Value]], None]] = []
         self._stops: list[Callable[[], None]] = []
         self._me: str | None = None
         #: By how much the server's clock is ahead of ours, in ms.
@@ -135,6 +149,7 @@ class Replica:
         for stop in self._stops:
             stop()
         await self._give_leases_back()
+        await self.presence.close()
         tasks = [*self._tasks, *(task for _, task in self._tails.values())]
         tasks += [self._listing] if self._listing is not None else []
         self._tails.clear()
@@ -157,7 +172,11 @@ class Replica:
 
     async def _run(self) -> None:
         await self._sign_in()
-        await self._supervised("drain", self._drain.run)
+        await asyncio.gather(
+            self._supervised("drain", self._drain.run),
+            self._supervised("presence", self.presence.run),
+            self._supervised("streams", self.streams.run),
+        )
 
     def _took_turn(self, mine: bool) -> None:
         """Keep the list while this kernel is the one that sends: once for all that share it."""
@@ -216,7 +235,11 @@ class Replica:
 
         async def run() -> None:
             await self._signed_in.wait()
-            await self._supervised("tail", tail.run)
+            self.presence.open(info.client_id)
+            await asyncio.gather(
+                self._supervised("tail", tail.run),
+                self._supervised("stream", lambda: self.streams.follow(info.client_id)),
+            )
 
         self._tails[info.client_id] = (tail, asyncio.ensure_future(run()))
         if info.claude_session_id:
@@ -228,6 +251,7 @@ class Replica:
         known = self._tails.pop(session_id, None)
         if known is not None:
             known[1].cancel()
+            self.presence.leave(session_id)
 
     def _prefetch(self, claude_session_id: str) -> None:
         """Fetch Claude's memory while the widget opens; whoever needs it asks again."""
@@ -291,6 +315,45 @@ class Replica:
         known = self._tails.get(session_id)
         if known is not None:
             await known[0].reach(seq)
+
+    def _is_running(self, session_id: str) -> bool:
+        """Say whether a turn of this kernel runs in a session."""
+        lease = self._leases.get(session_id)
+        return lease is not None and lease.held
+
+    def _met(self) -> None:
+        """Somebody came or went: what grows here may be wanted, or the next messages soon."""
+        self.streams.wake()
+        self._drain.wake()
+        self._tell()
+
+    def _deliver(self, pieces: Sequence[Value]) -> None:
+        for listener in list(self._growing):
+            listener(pieces)
+
+    def on_growing(self, listener: Callable[[Sequence[Value]], None]) -> None:
+        """Call `listener` on the loop with pieces of answers that grow on other servers."""
+        self._growing.append(listener)
+
+    async def decide(self, approval: Approval) -> Approval | None:
+        """Decide a pending approval on the server, where the first decision stands for all.
+
+        Return it as it now stands; None where the server can't be asked.
+        """
+        if self._cloud.state.kind != "online":
+            return None
+        row, file = approval_input(approval, self.label)
+        if file is not None:
+            return None
+        del row["turnId"]
+        place = {"session": approval.session_id, "approval": row.pop("clientId")}
+        try:
+            call = self._cloud.mutation("approvals:decide", {**place, **row})
+            stands: Any = await within(_DECIDE_SECONDS, call)
+            return approval_from(stands)
+        except (CloudError, asyncio.TimeoutError) as error:
+            _log.info("An answer is decided here alone: %s", error)
+            return None
 
     async def _give_leases_back(self) -> None:
         """Wait a moment for the leases that are being given back; the others expire."""
@@ -362,6 +425,7 @@ class Replica:
 
     def _heard(self, values: Sequence[Value]) -> None:
         self._drain.heard(values)
+        self.streams.heard(values)
         for value in values:
             if isinstance(value, SessionInfo) and value.deleted_at is not None:
                 self.leave(value.client_id)
