@@ -75,6 +75,8 @@ class App:
         self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
         self._last_status: Status | None = None
         if self.sync is not None:
+            self.permissions.decide_first = self.sync.replica.decide
+            self.sync.replica.on_growing(self._grows)
             self.sync.start(self._stands_otherwise)
 
     def _make_sync(self) -> Syncing:
@@ -89,6 +91,11 @@ class App:
             self._last_status = status
             for session in self.open_sessions:
                 session.tell_status(self.status(session))
+
+    def _grows(self, pieces: Sequence[Value]) -> None:
+        """Show what is being written on another server (loop thread)."""
+        for session in self.open_sessions:
+            session.heard(pieces)
 
     def _heard(self, values: Sequence[Value]) -> None:
         def tell() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from machines import Machine
 
 from ipyclaude.engine import Engine, EngineEvent, EngineOptions, TodosChanged
-from ipyclaude.leases import dead, make_holder
+from ipyclaude.leases import StoreLease, dead, make_holder
 from ipyclaude.messages import ContentBlock, TextBlock, Todo, Value
 from ipyclaude.permissions import Permissions
 from ipyclaude.session import Session
@@ -90,7 +90,7 @@ class Worker:
                 permissions=self._permissions,
                 make_engine=self._engine,
                 options=EngineOptions(cwd=".", session_id="c"),
-                holder=self._holder,
+                lease=StoreLease(machine.store, session_id, self._holder),
             )
         return session
 

@@ -29,7 +29,7 @@ def make(convex: ConvexServer, make_token: MakeToken, tmp_path: Path) -> Make:
     ada = make_token(f"ada-{new_id()}")
 
     def make(name: str, **options: Any) -> Machine:
-        return Machine(convex, ada, tmp_path / name / "store.db", **options)
+        return Machine(convex.url, ada, tmp_path / name / "store.db", **options)
 
     return make
 
