@@ -41,7 +41,7 @@ def test_cells_are_put_changed_run_and_deleted_and_it_is_undone(desk: Desk, app:
     assert _sources(notebook) == after
     expect(notebook.output(3)).to_contain_text("ran 3")
     notebook.start(5)  # it stands elsewhere when it is done
-    expect(notebook.output(4)).to_contain_text("4 of 4 changes are taken back.")
+    expect(notebook.output(4)).to_contain_text("4 of 4 changes of cells are taken back.")
     assert _sources(notebook) == before
     assert [cell.id for cell in notebook.save().cells] == ids
     notebook.run(4)

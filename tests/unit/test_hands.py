@@ -56,7 +56,8 @@ def test_the_last_turn_is_taken_back_first_and_backwards() -> None:
     assert undo.take("other") == ()
     last = undo.take("s")
     assert [each.source for each in last] == ["c", "b"]
-    undo.put_back("s", last[1:])
+    undo.put_back("s", "2", last[1:])
+    assert undo.last("s") == "2"
     assert undo.take("s") == (change("b"),)
     assert undo.take("s") == (change("a"),)
     assert undo.take("s") == ()

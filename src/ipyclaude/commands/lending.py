@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ..exceptions import UsageMistake
 from ..extension import App
-from ..messages import new_id
+from ..messages import ToolUseBlock, new_id
 from ..notebook.context import tokens
 from ..output import Output
 from ..protocol import CellChange
@@ -17,6 +17,7 @@ from ..session import Session
 from ..tables import show_text
 from .registry import arg, command
 
+FILE_TOOLS = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
 SEEN_SECONDS = 5.0  # how long a page may take to show what will change its cells
 
 
@@ -40,21 +41,44 @@ def _context(app: App, args: argparse.Namespace) -> None:
         show_text(f"About {tokens(text):,} of {context.budget:,} tokens:\n\n{text}")
 
 
-@command("undo", "take back what Claude's last turn did to the notebook's cells")
+@command("undo", "take back what Claude's last turn did to cells and files")
 def _undo(app: App, _: argparse.Namespace) -> None:
     session = app.session_for(None)
     session.check_free()
-    if not app.host.is_kernel:
-        raise UsageMistake("Only a notebook has cells.", fix="Use it in JupyterLab or Notebook 7.")
-    changes = app.undo.take(session.info.client_id)
-    if not changes:
-        show_text("No turn has changed a cell, or all of it has been taken back.")
+    session_id = session.info.client_id
+    cells_turn, files_turn = app.undo.last(session_id), _last_files_turn(app, session_id)
+    # Ids of turns sort by time.
+    turn = max(cells_turn, files_turn)
+    if not turn:
+        show_text("No turn has changed a cell or a file, or all of it has been taken back.")
         return
+    told: list[str] = []
+    if files_turn == turn:
+        app.runtime.run(session.rewind(turn))
+        app.undo.rewound.add(turn)
+        told.append("Files are as they were before the turn.")
+    if cells_turn == turn:
+        told += _undo_cells(app, session, turn)
+    show_text("\n".join(told))
+
+
+def _last_files_turn(app: App, session_id: str) -> str:
+    """Return the id of the last turn whose file tools have not been undone; empty if none."""
+    for message in reversed(app.store.messages(session_id, limit=1000).messages):
+        names = {block.name for block in message.content if isinstance(block, ToolUseBlock)}
+        if names & FILE_TOOLS and message.turn_id not in app.undo.rewound:
+            return message.turn_id
+    return ""
+
+
+def _undo_cells(app: App, session: Session, turn: str) -> list[str]:
+    session_id = session.info.client_id
+    changes = app.undo.take(session_id)
     failed = _take_back(app, session, changes)
     if failed:
-        app.undo.put_back(session.info.client_id, changes[-len(failed) :])
+        app.undo.put_back(session_id, turn, changes[-len(failed) :])
     done = len(changes) - len(failed)
-    show_text("\n".join([f"{done} of {len(changes)} changes are taken back.", *failed]))
+    return [f"{done} of {len(changes)} changes of cells are taken back.", *failed]
 
 
 def _take_back(app: App, session: Session, changes: Sequence[CellChange]) -> list[str]:

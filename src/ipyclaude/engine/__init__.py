@@ -213,6 +213,16 @@ class Engine(Protocol):
         """Use these options from the next turn on; reconnects only where it must."""
         ...
 
+    async def rewind(self, uuid: str) -> None:
+        """Put files back as they were before the turn that was asked with this `uuid`.
+
+        Raises
+        ------
+        EngineError
+            The process that changed them has ended, or they can't be written.
+        """
+        ...
+
     async def interrupt(self) -> None:
         """Stop the running turn; its `TurnEnded` has outcome `stopped`."""
         ...

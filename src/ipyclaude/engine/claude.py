@@ -121,6 +121,23 @@ class ClaudeEngine:
             if not finished:
                 await self.close()  # whoever asked went away in the middle
 
+    async def rewind(self, uuid: str) -> None:
+        """Put files back as they were before the turn that was asked with this `uuid`."""
+        if self._client is None:
+            raise EngineError(
+                "The files cannot be put back.",
+                why="Claude's process that changed them has ended, and its copies with it.",
+                fix="Look for them in your version control.",
+            )
+        try:
+            await self._client.rewind_files(uuid)
+        except Exception as error:  # the SDK raises bare Exception on control errors
+            raise EngineError(
+                "The files cannot be put back.",
+                why=str(error),
+                fix="Look for them in your version control.",
+            ) from error
+
     async def interrupt(self) -> None:
         """Stop the running turn."""
         self._interrupted.set()
@@ -340,6 +357,9 @@ def _env(wanted: EngineOptions) -> dict[str, str]:
         "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
         # The CLI's own 10 retries last for minutes; these take about 15 s, each with a notice.
         "CLAUDE_CODE_MAX_RETRIES": "5",
+        # What the SDK's `enable_file_checkpointing` sets; the SDK (0.2.187) refuses that together
+        # with a session store, as the copies stay on this machine. `rewind` says so.
+        "CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING": "true",
     }
     # The SDK hands the whole environment on, and can only change it: an empty text hides a secret.
     hidden = {name: "" for name in SECRET_VARIABLES if name in os.environ}
