@@ -75,8 +75,8 @@ class App:
         self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
         self._last_status: Status | None = None
         if self.sync is not None:
-            self.permissions.decide_first = self.sync.replica.decide
-            self.sync.replica.on_growing(self._grows)
+            self.permissions.decide_first = self.sync.replica.company.decide
+            self.sync.replica.company.on_growing(self._grows)
             self.sync.start(self._stands_otherwise)
 
     def _make_sync(self) -> Syncing:
@@ -183,7 +183,7 @@ class App:
         here = StoreLease(self.store, info.client_id, self._holder)
         if self.sync is None or info.local:
             return here
-        return SharedLease(here, self.sync.replica.lease(info.client_id))
+        return SharedLease(here, self.sync.replica.company.lease(info.client_id))
 
     def create(self, name: str = "", *, claude_id: str | None = None, **fields: Any) -> Session:
         """Make a session and open it; `claude_id` is that of a transcript it goes on from."""

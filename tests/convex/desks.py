@@ -37,9 +37,9 @@ class Desk:
         self, machine: Machine, info: SessionInfo, *turns: Sequence[Step], **lease: Any
     ) -> None:
         self.machine, self.info = machine, info
-        self.label = machine.replica.label
+        self.label = machine.replica.company.label
         self.permissions = Permissions(machine.store, by=self.label)
-        self.permissions.decide_first = machine.replica.decide
+        self.permissions.decide_first = machine.replica.company.decide
         self.engine = ScriptedEngine(*turns)
         self.events: list[Event] = []
         self.there = (
@@ -52,7 +52,7 @@ class Desk:
                 **lease,
             )
             if lease
-            else machine.replica.lease(info.client_id)
+            else machine.replica.company.lease(info.client_id)
         )
         self.session = Session(
             info,
@@ -71,7 +71,7 @@ class Desk:
             loop.call_soon_threadsafe(self._heard, values)
 
         machine.store.subscribe(heard)
-        machine.replica.on_growing(self.session.heard)
+        machine.replica.company.on_growing(self.session.heard)
 
     def _heard(self, values: Sequence[Value]) -> None:
         self.permissions.heard(values)

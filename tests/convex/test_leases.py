@@ -189,10 +189,10 @@ async def test_two_writers_race_five_hundred_times(convex: ConvexServer, make: M
             convex.faults.lose_reply("sessions:releaseLease", after=after)
 
         async def write(machine: Machine) -> int:
-            name = machine.replica.label
+            name = machine.replica.company.label
             lease = SharedLease(
                 StoreLease(machine.store, info.client_id, name),
-                machine.replica.lease(info.client_id),
+                machine.replica.company.lease(info.client_id),
             )
             won = 0
             while True:

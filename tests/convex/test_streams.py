@@ -65,14 +65,14 @@ async def test_who_else_is_here(make: Make) -> None:
     async with running(b):
         async with running(a):
             info = await shared(a, b)
-            sid, presence = info.client_id, a.replica.presence
-            await until(lambda: presence.watched(sid) and b.replica.presence.watched(sid))
+            sid, presence = info.client_id, a.replica.company.presence
+            await until(lambda: presence.watched(sid) and b.replica.company.presence.watched(sid))
             assert [(other.label, other.mine) for other in presence.others(sid)] == [("b", True)]
             b.replica.leave(sid)
             await until(lambda: presence.others(sid) == ())
             b.replica.open(info)
-            await until(lambda: presence.watched(sid) and b.replica.presence.watched(sid))
-        await until(lambda: not b.replica.presence.watched(sid))
+            await until(lambda: presence.watched(sid) and b.replica.company.presence.watched(sid))
+        await until(lambda: not b.replica.company.presence.watched(sid))
 
 
 async def test_an_answer_is_seen_while_it_is_written(convex: ConvexServer, make: Make) -> None:
@@ -94,7 +94,7 @@ async def test_an_answer_is_seen_while_it_is_written(convex: ConvexServer, make:
     async with running(a, b):
         info = await shared(a, b)
         writer, reader = Desk(a, info, script), Desk(b, info)
-        await until(lambda: a.replica.presence.watched(info.client_id))
+        await until(lambda: a.replica.company.presence.watched(info.client_id))
         turn = asyncio.create_task(writer.ask("?"))
         await until(lambda: reader.growing == "One \ud83d")
         first.set()
@@ -150,7 +150,7 @@ async def test_an_answer_that_never_lands_is_cleared(make: Make) -> None:
     async with running(a, b):
         info = await shared(a, b)
         writer, reader = Desk(a, info, script), Desk(b, info)
-        await until(lambda: a.replica.presence.watched(info.client_id))
+        await until(lambda: a.replica.company.presence.watched(info.client_id))
         turn = asyncio.create_task(writer.ask("?"))
         await until(lambda: reader.growing == "Half")
         go_on.set()
@@ -197,7 +197,7 @@ async def test_two_answers_at_once_are_one(make: Make) -> None:
     async with running(a, b):
         info = await shared(a, b)
         writer, reader = Desk(a, info, [*requests, *say("done")]), Desk(b, info)
-        await until(lambda: a.replica.presence.watched(info.client_id))
+        await until(lambda: a.replica.company.presence.watched(info.client_id))
         turn = asyncio.create_task(writer.ask("?", ask=shown))
         for _ in range(rounds):
             asked: Approval = (await b.until(lambda: b.store.approvals(info.client_id)))[0]

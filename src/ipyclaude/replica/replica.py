@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
-from ..messages import Approval, SessionInfo, Value, now_ms
+from ..messages import SessionInfo, Value, now_ms
 from ..store.replication import Kind, Replication, Waiting
 from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import within
+from .company import Company
 from .drain import Drain
-from .lease import ServerLease
-from .presence import Presence
-from .rows import approval_from, approval_input
 from .sessions import SessionList
-from .streams import Streams
 from .tail import SessionTail
 from .transcripts import ReplicatedTranscripts
 
@@ -31,8 +28,6 @@ _log = logging.getLogger(__name__)
 PATIENCE = 10.0
 _AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
-_PARTING_SECONDS = 2.0
-_DECIDE_SECONDS = 5.0
 
 Sync = Literal["synced", "waiting", "offline", "signed_out", "refused"]
 
@@ -83,18 +78,10 @@ class Replica:
         replicate_transcripts: bool = True,
     ) -> None:
         self._cloud, self._store, self._transcripts = cloud, store, transcripts
-        self._url, self._holder = url, holder
-        #: What other servers call this one.
-        self.label = server
+        self._url = url
         self._replication = Replication(store)
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
-        self.presence = Presence(cloud, key=holder, label=server, changed=self._met)
-        self.streams = Streams(
-            cloud,
-            mine=self._is_running,
-            watched=self.presence.watched,
-            deliver=self._deliver,
-        )
+        self.company = Company(cloud, self, holder=holder, label=server, met=self._met)
         self._drain = Drain(
             cloud,
             self._replication,
@@ -102,7 +89,7 @@ class Replica:
             holder=holder,
             dead=dead,
             without=self._without,
-            watched=self.presence.watched,
+            watched=self.company.presence.watched,
             report=self._report,
             on_turn=self._took_turn,
         )
@@ -110,12 +97,9 @@ class Replica:
         self._listing: asyncio.Task[None] | None = None
         #: Another kernel sends and keeps the list for this one.
         self._kept_by_another = asyncio.Event()
-        self._leases: dict[str, ServerLease] = {}
         self._tails: dict[str, tuple[SessionTail, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[], None]] = []
-        #: Told of pieces of answers that grow on other servers.
-        self._growing: list[Callable[[Sequence[Value]], None]] = []
         self._stops: list[Callable[[], None]] = []
         self._me: str | None = None
         #: By how much the server's clock is ahead of ours, in ms.
@@ -148,8 +132,7 @@ class Replica:
         """End everything; what waits stays in the outbox."""
         for stop in self._stops:
             stop()
-        await self._give_leases_back()
-        await self.presence.close()
+        await self.company.part()
         tasks = [*self._tasks, *(task for _, task in self._tails.values())]
         tasks += [self._listing] if self._listing is not None else []
         self._tails.clear()
@@ -174,8 +157,8 @@ class Replica:
         await self._sign_in()
         await asyncio.gather(
             self._supervised("drain", self._drain.run),
-            self._supervised("presence", self.presence.run),
-            self._supervised("streams", self.streams.run),
+            self._supervised("presence", self.company.presence.run),
+            self._supervised("streams", self.company.streams.run),
         )
 
     def _took_turn(self, mine: bool) -> None:
@@ -235,10 +218,10 @@ class Replica:
 
         async def run() -> None:
             await self._signed_in.wait()
-            self.presence.open(info.client_id)
+            self.company.presence.open(info.client_id)
             await asyncio.gather(
                 self._supervised("tail", tail.run),
-                self._supervised("stream", lambda: self.streams.follow(info.client_id)),
+                self._supervised("stream", lambda: self.company.streams.follow(info.client_id)),
             )
 
         self._tails[info.client_id] = (tail, asyncio.ensure_future(run()))
@@ -251,7 +234,7 @@ class Replica:
         known = self._tails.pop(session_id, None)
         if known is not None:
             known[1].cancel()
-            self.presence.leave(session_id)
+            self.company.presence.leave(session_id)
 
     def _prefetch(self, claude_session_id: str) -> None:
         """Fetch Claude's memory while the widget opens; whoever needs it asks again."""
@@ -299,13 +282,6 @@ class Replica:
 
     # -- one writer at a time -----------------------------------------------------------
 
-    def lease(self, session_id: str) -> ServerLease:
-        """Return this kernel's hold on a session among all servers (S4)."""
-        return self._leases.setdefault(
-            session_id,
-            ServerLease(self._cloud, self, session_id, holder=self._holder, label=self.label),
-        )
-
     async def note_lease(self, session_id: str, lease: tuple[str, float] | None) -> None:
         """Note who holds a session on the server."""
         await asyncio.to_thread(self._replication.note_lease, session_id, lease)
@@ -316,54 +292,10 @@ class Replica:
         if known is not None:
             await known[0].reach(seq)
 
-    def _is_running(self, session_id: str) -> bool:
-        """Say whether a turn of this kernel runs in a session."""
-        lease = self._leases.get(session_id)
-        return lease is not None and lease.held
-
     def _met(self) -> None:
-        """Somebody came or went: what grows here may be wanted, or the next messages soon."""
-        self.streams.wake()
+        """Somebody came or went: the next messages may be wanted soon."""
         self._drain.wake()
         self._tell()
-
-    def _deliver(self, pieces: Sequence[Value]) -> None:
-        for listener in list(self._growing):
-            listener(pieces)
-
-    def on_growing(self, listener: Callable[[Sequence[Value]], None]) -> None:
-        """Call `listener` on the loop with pieces of answers that grow on other servers."""
-        self._growing.append(listener)
-
-    async def decide(self, approval: Approval) -> Approval | None:
-        """Decide a pending approval on the server, where the first decision stands for all.
-
-        Return it as it now stands; None where the server can't be asked.
-        """
-        if self._cloud.state.kind != "online":
-            return None
-        row, file = approval_input(approval, self.label)
-        if file is not None:
-            return None
-        del row["turnId"]
-        place = {"session": approval.session_id, "approval": row.pop("clientId")}
-        try:
-            call = self._cloud.mutation("approvals:decide", {**place, **row})
-            stands: Any = await within(_DECIDE_SECONDS, call)
-            return approval_from(stands)
-        except (CloudError, asyncio.TimeoutError) as error:
-            _log.info("An answer is decided here alone: %s", error)
-            return None
-
-    async def _give_leases_back(self) -> None:
-        """Wait a moment for the leases that are being given back; the others expire."""
-        waits = [asyncio.ensure_future(lease.settled()) for lease in self._leases.values()]
-        if waits:
-            await asyncio.wait(waits, timeout=_PARTING_SECONDS)
-        for lease in self._leases.values():
-            lease.close()
-        await asyncio.gather(*waits, return_exceptions=True)
-        self._leases.clear()
 
     # -- how it stands ------------------------------------------------------------------
 
@@ -425,7 +357,7 @@ class Replica:
 
     def _heard(self, values: Sequence[Value]) -> None:
         self._drain.heard(values)
-        self.streams.heard(values)
+        self.company.streams.heard(values)
         for value in values:
             if isinstance(value, SessionInfo) and value.deleted_at is not None:
                 self.leave(value.client_id)

@@ -1,0 +1,111 @@
+"""The other servers: who holds which session, who is here, what grows there, who answered first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..exceptions import CloudError
+from ..messages import Approval, Value
+from . import Cloud
+from ._within import within
+from .lease import Room, ServerLease
+from .presence import Presence
+from .rows import approval_from, approval_input
+from .streams import Streams
+
+_log = logging.getLogger(__name__)
+
+_PARTING_SECONDS = 2.0
+_DECIDE_SECONDS = 5.0
+
+
+class Company:
+    """What one kernel shares with those of other servers, beside what is stored.
+
+    Parameters
+    ----------
+    room
+        The replica.
+    holder, label
+        Names this kernel, and what people call its server.
+    met
+        Called on the loop when somebody came, went or looked away.
+    """
+
+    def __init__(
+        self, cloud: Cloud, room: Room, *, holder: str, label: str, met: Callable[[], None]
+    ) -> None:
+        self._cloud, self._room = cloud, room
+        self._holder = holder
+        #: What other servers call this one.
+        self.label = label
+        self._met = met
+        self._leases: dict[str, ServerLease] = {}
+        #: Told of pieces of answers that grow on other servers.
+        self._listeners: list[Callable[[Sequence[Value]], None]] = []
+        self.presence = Presence(cloud, key=holder, label=label, changed=self._changed)
+        self.streams = Streams(
+            cloud,
+            mine=self._is_running,
+            watched=self.presence.watched,
+            deliver=self._deliver,
+        )
+
+    def lease(self, session_id: str) -> ServerLease:
+        """Return this kernel's hold on a session among all servers (S4)."""
+        return self._leases.setdefault(
+            session_id,
+            ServerLease(self._cloud, self._room, session_id, holder=self._holder, label=self.label),
+        )
+
+    def on_growing(self, listener: Callable[[Sequence[Value]], None]) -> None:
+        """Call `listener` on the loop with pieces of answers that grow on other servers."""
+        self._listeners.append(listener)
+
+    async def decide(self, approval: Approval) -> Approval | None:
+        """Decide a pending approval on the server, where the first decision stands for all.
+
+        Return it as it now stands; None where the server can't be asked.
+        """
+        if self._cloud.state.kind != "online":
+            return None
+        row, file = approval_input(approval, self.label)
+        if file is not None:
+            return None
+        del row["turnId"]
+        place = {"session": approval.session_id, "approval": row.pop("clientId")}
+        try:
+            call = self._cloud.mutation("approvals:decide", {**place, **row})
+            stands: Any = await within(_DECIDE_SECONDS, call)
+            return approval_from(stands)
+        except (CloudError, asyncio.TimeoutError) as error:
+            _log.info("An answer is decided here alone: %s", error)
+            return None
+
+    async def part(self) -> None:
+        """Wait a moment for the leases that are being given back (the others expire), and leave."""
+        waits = [asyncio.ensure_future(lease.settled()) for lease in self._leases.values()]
+        if waits:
+            await asyncio.wait(waits, timeout=_PARTING_SECONDS)
+        for lease in self._leases.values():
+            lease.close()
+        await asyncio.gather(*waits, return_exceptions=True)
+        self._leases.clear()
+        await self.presence.close()
+
+    def _is_running(self, session_id: str) -> bool:
+        """Say whether a turn of this kernel runs in a session."""
+        lease = self._leases.get(session_id)
+        return lease is not None and lease.held
+
+    def _changed(self) -> None:
+        # What grows here may be wanted now.
+        self.streams.wake()
+        self._met()
+
+    def _deliver(self, pieces: Sequence[Value]) -> None:
+        for listener in list(self._listeners):
+            listener(pieces)
