@@ -1,6 +1,6 @@
 """Measure, print the table, and with --readme put it into the README.
 
-scripts/bench [--readme] [load] [history] [kernel] [lent] [page]
+scripts/bench [--readme] [load] [history] [kernel] [lent] [page] [widget]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from . import history, kernel, lent, load, page
+from . import history, kernel, lent, load, page, widget
 from .table import Figure, table, write_readme
 
 PARTS: dict[str, Callable[[], Sequence[Figure | str]]] = {
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[], Sequence[Figure | str]]] = {
     "kernel": kernel.measure,
     "lent": lent.measure,
     "page": page.measure,
+    "widget": widget.measure,
 }
 
 
