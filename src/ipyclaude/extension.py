@@ -52,6 +52,8 @@ class App:
         self.policy.apply(self.settings)
         self.runtime = Runtime()
         self.store = SqliteStore(self.settings.store_path)
+        self.sign_ins = SignIns(self.settings.store_path.parent)
+        self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
         self._holder = make_holder()
         #: None where sessions stay on this machine.
         self.sync = self._make_sync() if self.settings.convex_url else None
@@ -63,8 +65,6 @@ class App:
             by=self.settings.server_label,
             refusal=self.policy.refusal,
         )
-        self.sign_ins = SignIns(self.settings.store_path.parent)
-        self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
         budget = self.settings.context_budget if self.settings.lend_notebook else 0
         self.notebook = Notebook(self.runtime, self.host, recorder, budget)
         self.undo = Undo()
@@ -82,7 +82,7 @@ class App:
     def _make_sync(self) -> Syncing:
         from .syncing import Syncing
 
-        return Syncing(self.settings, self.store, self.runtime, holder=self._holder)
+        return Syncing(self.settings, self.store, self.runtime, self.identity, holder=self._holder)
 
     def _stands_otherwise(self) -> None:
         """Tell the views how replication stands (loop thread)."""

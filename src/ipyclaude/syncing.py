@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from .engine.forking import fold_summary
 from .exceptions import CloudError, MemoryMissing
-from .identity.choose import Identity, choose
+from .identity.choose import Identity
 from .leases import dead
 from .messages import SessionInfo
 from .protocol import Status
@@ -30,7 +30,7 @@ class Syncing:
 
     Parameters
     ----------
-    settings, store, runtime
+    settings, store, runtime, identity
         The kernel's.
     holder
         Names this kernel among those that share the store file.
@@ -42,11 +42,17 @@ class Syncing:
     """
 
     def __init__(
-        self, settings: IPyClaude, store: SqliteStore, runtime: Runtime, *, holder: str
+        self,
+        settings: IPyClaude,
+        store: SqliteStore,
+        runtime: Runtime,
+        identity: Identity,
+        *,
+        holder: str,
     ) -> None:
-        self.identity = Identity(lambda: choose(settings))
         self._runtime = runtime
-        self._cloud = ConvexClient(settings.convex_url, self.identity)
+        self._cloud = ConvexClient(settings.convex_url, identity)
+        self._unheard = identity.on_change(self._signed)
         self.transcripts = ReplicatedTranscripts(
             store, fold=fold_summary, cloud=self._cloud, wrote=lambda: self.replica.wrote()
         )
@@ -66,8 +72,12 @@ class Syncing:
         self.replica.on_change(on_change)
         self._runtime.run(self.replica.start())
 
+    def _signed(self) -> None:
+        self._runtime.submit(self.replica.sign_in_anew())
+
     def close(self) -> None:
         """End it; what waits stays in the outbox."""
+        self._unheard()
         self._runtime.run(self.replica.close(), timeout=10)
 
     def opened(self, info: SessionInfo) -> None:
