@@ -82,7 +82,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     deploy.set_defaults(run=_deploy)
 
-    doctor = commands.add_parser("doctor", help="check what a prompt needs, and say what to do")
+    doctor = commands.add_parser(
+        "doctor", help="check what a prompt and replication need, and say what to do"
+    )
     doctor.set_defaults(run=_doctor)
 
     hub.add_commands(commands)

@@ -1,4 +1,7 @@
-"""`ipyclaude doctor`: is everything here that a prompt needs, and what to do if not."""
+"""`ipyclaude doctor`: is everything here that a prompt needs, and what to do if not.
+
+What replication needs is asked by `cloud_checks`.
+"""
 
 from __future__ import annotations
 
@@ -167,6 +170,10 @@ def findings() -> Iterator[Finding]:
         yield check_identity(settings)
         yield check_policy(settings)
     yield check_login()
+    if settings is not None:
+        from .cloud_checks import check_convex
+
+        yield from check_convex(settings)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -336,6 +337,24 @@ def run_cli(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = 
         )
     assert done.returncode == 0, f"convex {' '.join(words)} failed\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def of_version(number: int, folder: Path) -> Path:
+    """Return a copy of the product's functions, of another version, to be deployed."""
+    target = folder / f"functions-{number}"
+    shutil.copytree(FUNCTIONS / "convex", target / "convex")
+    for name in ("package.json", "tsconfig.json"):
+        shutil.copy(FUNCTIONS / name, target)
+    (target / "node_modules").symlink_to(FUNCTIONS / "node_modules")
+    replace_in(target / "convex/version.ts", "API_VERSION = 1", f"API_VERSION = {number}")
+    return target
+
+
+def replace_in(file: Path, old: str, new: str) -> None:
+    """Put one text in another's place, which must be there."""
+    text = file.read_text()
+    assert old in text, f"{file.name} does not hold {old!r}"
+    file.write_text(text.replace(old, new, 1))
 
 
 def build_push(folder: Path, target: Path) -> Path:
