@@ -26,7 +26,7 @@ from ipyclaude.messages import (
 )
 from ipyclaude.store import migrations
 from ipyclaude.store._values import dump
-from ipyclaude.store.replication import Chunk, Key, Replication, Span
+from ipyclaude.store.replication import Chunk, Key, Replication, Span, Use
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.store.transcripts import TranscriptStore
 
@@ -480,3 +480,38 @@ def test_an_older_file_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert store.session("n") == info.model_copy(update={"message_count": 3})
     assert Replication(store).drain("us", now_ms() + 60_000)
     store.close()
+
+
+def test_use_adds_up_by_day(replication: Replication) -> None:
+    """What several kernels used on a day is one line, newest day first."""
+    replication.note_use("2026-11-24", calls=1, bytes_up=10, bytes_down=100)
+    replication.note_use("2026-11-25", calls=2, bytes_up=20, bytes_down=200)
+    replication.note_use("2026-11-25", calls=3, bytes_up=30, bytes_down=300)
+    assert replication.uses() == [
+        Use("2026-11-25", 5, 50, 500),
+        Use("2026-11-24", 1, 10, 100),
+    ]
+    assert len(replication.uses(1)) == 1
+
+
+def test_what_is_only_here(store: SqliteStore, replication: Replication) -> None:
+    """Local sessions are told, but for those that their person keeps here, and deleted ones."""
+    one, two, three, kept = (
+        SessionInfo(name=name, cwd="", local=name != "three", keep_local=name == "kept")
+        for name in ("one", "two", "three", "kept")
+    )
+    store.put(one, two, three, kept)
+    store.delete_session(two.client_id)
+    assert replication.only_here() == [one.client_id]
+
+
+def test_removed_here_stays_there(store: SqliteStore, replication: Replication) -> None:
+    """Deleting it here alone sends nothing, and what the server says of it is not taken in."""
+    info = SessionInfo(name="n", cwd="")
+    store.put(info, message(info, "secret"))
+    replication.remove_here(info.client_id)
+    assert store.outbox() == []
+    assert replication.merge([info, message(info, "again")]) is False
+    assert store.session("n") is None
+    assert store.messages(info.client_id).messages == ()
+    assert store.search("secret") == []

@@ -65,6 +65,8 @@ class Drain:
         Kinds of rows that stay on this machine.
     watched
         Says whether somebody on another server looks at a session now.
+    allowed
+        Says whether anything may be sent now.
     report
         Hears of each failure and success.
     on_turn
@@ -81,6 +83,7 @@ class Drain:
         dead: Callable[[str], bool] = lambda _: False,
         without: Collection[Kind] = (),
         watched: Callable[[str], bool] = lambda _: False,
+        allowed: Callable[[], bool] = lambda: True,
         report: Reporter = lambda _: None,
         on_turn: Callable[[bool], None] = lambda _: None,
     ) -> None:
@@ -89,7 +92,7 @@ class Drain:
         self._server, self._holder, self._dead = server, holder, dead
         self._without = without
         self._report, self._on_turn = report, on_turn
-        self._pace = Pace(watched)
+        self._pace, self._allowed = Pace(watched), allowed
         self._woken = asyncio.Event()
         self._renewed = float("-inf")
         #: Whether this kernel is the one; None until that was asked.
@@ -149,7 +152,7 @@ class Drain:
             return False
 
     async def _may_send(self) -> bool:
-        if self._cloud.state.kind != "online" or self._pace.stopped():
+        if self._cloud.state.kind != "online" or self._pace.stopped() or not self._allowed():
             return False
         if time.monotonic() - self._renewed >= HEARTBEAT_SECONDS:
             until = now_ms() + TURN_MS

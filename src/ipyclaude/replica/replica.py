@@ -6,20 +6,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
 from ..messages import SessionInfo, Value, now_ms
-from ..store.replication import Kind, Replication, Waiting
+from ..store.replication import Kind, OutboxRow, Replication
 from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import within
 from .company import Company
 from .drain import Drain
 from .sessions import SessionList
+from .standing import Standing, another_account, fault
 from .tail import SessionTail
 from .transcripts import ReplicatedTranscripts
+from .usage import Meter
+from .versions import Versions
 
 _log = logging.getLogger(__name__)
 
@@ -28,18 +30,6 @@ _log = logging.getLogger(__name__)
 PATIENCE = 10.0
 _AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
-
-Sync = Literal["synced", "waiting", "offline", "signed_out", "refused"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How it stands: what waits, what was refused, and the last error in words."""
-
-    sync: Sync
-    waiting: Waiting
-    detail: str
-    error: str = ""
 
 
 class Replica:
@@ -82,6 +72,8 @@ class Replica:
         self._replication = Replication(store)
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
         self.company = Company(cloud, self, holder=holder, label=server, met=self._met)
+        self._meter = Meter(cloud, self._replication)
+        self._versions = Versions(cloud, self._version_changed)
         self._drain = Drain(
             cloud,
             self._replication,
@@ -90,6 +82,7 @@ class Replica:
             dead=dead,
             without=self._without,
             watched=self.company.presence.watched,
+            allowed=lambda: self._versions.refusal is None,
             report=self._report,
             on_turn=self._took_turn,
         )
@@ -126,7 +119,12 @@ class Replica:
         self._stops = [self._store.subscribe(heard), self._cloud.on_state(self._became)]
         await self._cloud.start()
         self._became(self._cloud.state)
-        self._tasks = [asyncio.ensure_future(self._run())]
+        runs = (
+            self._run(),
+            self._supervised("version", self._versions.run),
+            self._supervised("meter", self._meter.run),
+        )
+        self._tasks = [asyncio.ensure_future(run) for run in runs]
 
     async def close(self) -> None:
         """End everything; what waits stays in the outbox."""
@@ -141,6 +139,7 @@ class Replica:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._transcripts.close()
         await self._cloud.close()
+        await self._meter.note()
         self._listeners.clear()
 
     async def sign_in_anew(self) -> None:
@@ -180,7 +179,7 @@ class Replica:
                 account = f"{self._url} {user['userId']}"
                 stands = await asyncio.to_thread(self._replication.claim, account)
                 if stands != account:
-                    raise _another_account(self._store, stands)
+                    raise another_account(self._store, stands)
             except (CloudError, StoreError) as error:
                 refused = isinstance(error, CloudRefused)
                 self._refusal = error if refused else None
@@ -202,7 +201,7 @@ class Replica:
                 self._report(error)
             except Exception as error:  # noqa: BLE001 - it is shown, and the rest goes on
                 _log.exception("the replica's %s failed", name)
-                self._report(_fault(name, error))
+                self._report(fault(name, error))
             await asyncio.sleep(_AGAIN_SECONDS)
 
     # -- open sessions ------------------------------------------------------------------
@@ -314,8 +313,9 @@ class Replica:
         waiting = self._replication.waiting(session_id, without=self._without)
         state = self._cloud.state
         error = str(self._error) if self._error is not None else ""
-        if self._refusal is not None:
-            return Standing("refused", waiting, str(self._refusal), error)
+        refusal = self._versions.refusal or self._refusal
+        if refusal is not None:
+            return Standing("refused", waiting, str(refusal), error)
         if state.kind in ("signed_out", "refused"):
             return Standing(state.kind, waiting, state.detail, error)
         if state.kind != "online":
@@ -326,6 +326,19 @@ class Replica:
             return Standing("refused", waiting, why, error)
         sync = "waiting" if waiting.rows or not self._signed_in.is_set() else "synced"
         return Standing(sync, waiting, state.detail, error)
+
+    @property
+    def ahead(self) -> float:
+        """By how much the server's clock is ahead of ours, in ms."""
+        return self._ahead
+
+    def parked(self) -> list[OutboxRow]:
+        """Return what the server refused, each with its reason."""
+        return self._replication.parked()
+
+    async def note_use(self) -> None:
+        """Let the store know what was used up to now."""
+        await self._meter.note()
 
     async def flush(self) -> None:
         """Wait until all is sent that is not parked."""
@@ -371,6 +384,10 @@ class Replica:
             self._drain.resume()
         self._tell()
 
+    def _version_changed(self) -> None:
+        self._drain.resume()
+        self._tell()
+
     def _report(self, error: IpyClaudeError | None) -> None:
         self._error = error
         self._progress.set()
@@ -389,21 +406,3 @@ async def _in_time(seconds: float, *events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-def _another_account(store: SqliteStore, stands: str) -> CloudRefused:
-    url, _, user = stands.partition(" ")
-    return CloudRefused(
-        "This store is replicated to another account.",
-        why=f"{store.path} belongs to user {user} of {url}.",
-        fix="Sign in as that user, or choose another folder: IPYCLAUDE_DATA_DIR.",
-        code="AnotherAccount",
-    )
-
-
-def _fault(name: str, error: Exception) -> CloudError:
-    return CloudError(
-        f"The replica's {name} failed in a way that was not foreseen.",
-        why=f"{type(error).__name__}: {error}",
-        fix="It begins again; if it goes on, please report it.",
-    )

@@ -17,6 +17,16 @@ class Span:
     high: int
 
 
+@dataclass(frozen=True)
+class Use:
+    """What replication used on a local day (`YYYY-MM-DD`): calls, and bytes on the wire."""
+
+    day: str
+    calls: int
+    bytes_up: int
+    bytes_down: int
+
+
 def account(db: sqlite3.Connection) -> str | None:
     """Return the account that the file is replicated to, if it was ever replicated."""
     row = db.execute("SELECT account FROM replica").fetchone()
@@ -89,3 +99,28 @@ def partly_here(db: sqlite3.Connection, session_id: str, ord_: int | None) -> bo
         (session_id, ord_ if ord_ is not None else 1 << 62),
     ).fetchone()
     return row is not None
+
+
+def add_use(db: sqlite3.Connection, use: Use) -> None:
+    """Add to what a day used."""
+    db.execute(
+        "INSERT INTO cloud_use VALUES (?, ?, ?, ?) ON CONFLICT (day) DO UPDATE SET"
+        " calls = calls + excluded.calls, bytes_up = bytes_up + excluded.bytes_up,"
+        " bytes_down = bytes_down + excluded.bytes_down",
+        (use.day, use.calls, use.bytes_up, use.bytes_down),
+    )
+
+
+def uses(db: sqlite3.Connection, limit: int) -> list[Use]:
+    """Return what the last days used, newest first."""
+    rows = db.execute("SELECT * FROM cloud_use ORDER BY day DESC LIMIT ?", (limit,))
+    return [Use(*row) for row in rows]
+
+
+def only_here(db: sqlite3.Connection) -> list[str]:
+    """Return the sessions that are replicated nowhere, oldest first, but for those kept here."""
+    rows = db.execute(
+        "SELECT client_id FROM sessions WHERE local = 1 AND deleted_at IS NULL"
+        " AND json_extract(data, '$.keep_local') IS NOT 1 ORDER BY last_activity_at, client_id"
+    )
+    return [row[0] for row in rows]

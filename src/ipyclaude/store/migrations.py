@@ -200,6 +200,16 @@ ALTER TABLE transcripts ADD COLUMN remote_seq INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX outbox_waiting ON outbox (id) WHERE parked IS NULL;
 """
 
+_USE = """
+-- What replication used, by local day.
+CREATE TABLE cloud_use (
+    day TEXT PRIMARY KEY,
+    calls INTEGER NOT NULL,
+    bytes_up INTEGER NOT NULL,
+    bytes_down INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
     for statement in script.split(";\n"):
@@ -215,8 +225,12 @@ def _replica(connection: sqlite3.Connection) -> None:
     _run(connection, _REPLICA)
 
 
+def _use(connection: sqlite3.Connection) -> None:
+    _run(connection, _USE)
+
+
 #: Append here; never edit what was released.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _replica)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _replica, _use)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:

@@ -14,12 +14,12 @@ from ..messages import Approval, Message, SessionInfo, TodoList, Value
 from . import _chunks, _merge, _outbox, _replica
 from ._chunks import Chunk, Key
 from ._outbox import Kind, OutboxRow
-from ._replica import Span
+from ._replica import Span, Use
 from ._rows import SESSION_COLUMNS
 from ._values import load, message_from, safe, session_from
 from .sqlite import SqliteStore
 
-__all__ = ["Chunk", "Key", "Kind", "OutboxRow", "Parcel", "Replication", "Span", "Waiting"]
+__all__ = ["Chunk", "Key", "Kind", "OutboxRow", "Parcel", "Replication", "Span", "Use", "Waiting"]
 
 Content = SessionInfo | Message | TodoList | Approval | Chunk | Key
 
@@ -80,6 +80,28 @@ class Replication:
                 _replica.take_from(db, stands, holder, expires_at)
                 return True
             return stands == holder
+
+    def note_use(self, day: str, *, calls: int, bytes_up: int, bytes_down: int) -> None:
+        """Add to what replication used on a day (`YYYY-MM-DD`)."""
+        with self._store.database.writing() as db:
+            _replica.add_use(db, Use(day, calls, bytes_up, bytes_down))
+
+    def uses(self, limit: int = 30) -> list[Use]:
+        """Return what replication used on the last days on which it did, newest first."""
+        with self._store.database.reading() as db:
+            return _replica.uses(db, limit)
+
+    # -- what is only here ---------------------------------------------------------------
+
+    def only_here(self) -> list[str]:
+        """Return the sessions that are only here, but for those that are to stay so."""
+        with self._store.database.reading() as db:
+            return _replica.only_here(db)
+
+    def remove_here(self, session_id: str) -> None:
+        """Delete a session from this machine alone; nothing of it comes back by itself."""
+        with self._store.batch(announce=False) as batch:
+            batch.delete(session_id)
 
     # -- up ----------------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""The version of the deployed functions, as it is now: a client of another one doesn't write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..exceptions import VersionMismatch
+from . import API_VERSION, Cloud
+from .tail import follow
+
+
+class Versions:
+    """Watches the functions' version, which changes while we run when somebody deploys.
+
+    A call that other functions don't understand fails like one that met a bug in them, so
+    their version has to be asked for.
+
+    Parameters
+    ----------
+    cloud
+        The deployment.
+    on_change
+        Called when writing is refused from now on, or allowed again.
+    """
+
+    def __init__(self, cloud: Cloud, on_change: Callable[[], None]) -> None:
+        self._cloud, self._on_change = cloud, on_change
+        #: Why nothing may be written; None while the versions agree.
+        self.refusal: VersionMismatch | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        await follow(self._cloud, "users:me", {}, self._fold)
+
+    async def _fold(self, me: Any) -> bool:
+        refusal = mismatch(int(me["api"]))
+        changed = (refusal is None) != (self.refusal is None)
+        self.refusal = refusal
+        if changed:
+            self._on_change()
+        return False
+
+
+def mismatch(api: int) -> VersionMismatch | None:
+    """Return why a client of ours may not write to functions of this version, if so."""
+    if api == API_VERSION:
+        return None
+    older = api < API_VERSION
+    return VersionMismatch(
+        f"The functions deployed to Convex are {'older' if older else 'newer'} than this"
+        " ipyclaude, so nothing is sent.",
+        why=f"They speak version {api}, and it speaks {API_VERSION}. What you do is kept here.",
+        fix="Deploy its functions: ipyclaude deploy."
+        if older
+        else "Update it: pip install --upgrade ipyclaude, then restart the kernel.",
+        api=api,
+    )

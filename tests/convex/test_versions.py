@@ -1,0 +1,93 @@
+"""A client and functions of two versions: nothing is written, nothing lost, nothing parked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from convex_server import FUNCTIONS, ConvexServer, of_version, replace_in
+from machines import Machine, exchange, message, running
+from tokens import Issuer
+
+from ipyclaude.messages import SessionInfo
+from ipyclaude.store.replication import Replication
+
+pytestmark = pytest.mark.asyncio
+
+STOPPED = "messages:append"
+
+
+@pytest.fixture
+def server(issuer: Issuer) -> Iterator[ConvexServer]:
+    """A deployment of this test alone."""
+    with ConvexServer(issuer) as server:
+        yield server
+
+
+def appended(server: ConvexServer) -> int:
+    """Return how many calls have written messages."""
+    calls = server.stats()["functions"].get(STOPPED)
+    return calls["calls"] - calls["errors"] if calls else 0
+
+
+async def test_newer_functions_while_it_runs(server: ConvexServer, tmp_path: Path) -> None:
+    """Somebody deploys newer functions, whose calls have other arguments: writing stops, and it
+    says so and what to do; the outbox stays whole. Once the right ones are back all arrives."""
+    server.deploy(FUNCTIONS)
+    token = server.issuer.token("ada")
+    a, b = (Machine(server.url, token, tmp_path / name / "s.db") for name in "ab")
+    info = SessionInfo(name="one", cwd="")
+    async with running(a, b):
+        a.store.put(info, message(info, "before"))
+        await a.flushed()
+        newer = of_version(2, tmp_path)
+        replace_in(
+            newer / "convex/messages.ts", "    session,\n", "    session,\n    x: v.any(),\n"
+        )
+        server.deploy(newer)
+        await a.until(lambda: a.replica.standing().sync == "refused")
+        written = appended(server)
+        a.store.put(*exchange(info, 1), message(info, "after"))
+        a.replica.wrote()
+        standing = a.replica.standing()
+        assert "newer than this ipyclaude" in standing.detail
+        assert "pip install --upgrade" in standing.detail
+        assert (standing.waiting.rows, standing.waiting.parked) == (5, 0)
+        assert appended(server) == written
+        server.deploy(FUNCTIONS)
+        await a.flushed()
+        await a.until(lambda: a.replica.standing().sync == "synced")
+        await b.opened("one")
+        assert b.texts(info.client_id) == ["before", "prompt 1", "answer 1", "end 1", "after"]
+
+
+async def test_older_functions_from_the_start(server: ConvexServer, tmp_path: Path) -> None:
+    """With older functions there nothing is begun, and it says to deploy; then all goes up."""
+    server.deploy(of_version(0, tmp_path))
+    a = Machine(server.url, server.issuer.token("ada"), tmp_path / "a/s.db")
+    info = SessionInfo(name="one", cwd="")
+    async with running(a):
+        a.store.put(info, message(info, "kept"))
+        await a.until(lambda: a.replica.standing().sync == "refused")
+        await a.until(lambda: "ipyclaude deploy" in a.replica.standing().detail)
+        assert a.replica.standing().waiting.rows == 2
+        assert appended(server) == 0
+        server.deploy(FUNCTIONS)
+        await a.flushed()
+    assert appended(server) > 0
+
+
+async def test_what_it_used_is_noted(convex: ConvexServer, tmp_path: Path) -> None:
+    """Calls and bytes of the day are in the store once the replica has ended."""
+    a = Machine(convex.url, convex.issuer.token("usage"), tmp_path / "a/s.db")
+    info = SessionInfo(name="one", cwd="")
+    async with running(a):
+        a.store.put(info, message(info, "x" * 5000))
+        await a.flushed()
+        await a.replica.close()
+        [used] = Replication(a.store).uses()
+    assert used.day == time.strftime("%Y-%m-%d")
+    assert (used.calls, used.bytes_up) == (a.cloud.stats.calls, a.cloud.stats.bytes_up)
+    assert used.bytes_down > 0
