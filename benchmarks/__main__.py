@@ -1,6 +1,7 @@
 """Measure, print the table, and with --readme put it into the README.
 
-scripts/bench [--readme] [load] [history] [kernel] [lent] [page] [widget]
+scripts/bench [--readme] [load] [history] [kernel] [lent] [page] [widget] [cloud]
+scripts/bench crowd   prints the tables of docs/convex-limits.md
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 
-from . import history, kernel, lent, load, page, widget
+from . import cloud, crowd, history, kernel, lent, load, page, widget
 from .table import Figure, table, write_readme
 
 PARTS: dict[str, Callable[[], Sequence[Figure | str]]] = {
@@ -18,15 +19,19 @@ PARTS: dict[str, Callable[[], Sequence[Figure | str]]] = {
     "lent": lent.measure,
     "page": page.measure,
     "widget": widget.measure,
+    "cloud": cloud.measure,
 }
 
 
 def main() -> int:
     """Run the parts that are named, or all."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, "crowd", []], metavar="PART")
     parser.add_argument("--readme", action="store_true", help="put the table into the README")
     chosen = parser.parse_args()
+    if chosen.parts == ["crowd"]:
+        crowd.show()
+        return 0
     found: list[Figure | str] = []
     for name in chosen.parts or PARTS:
         print(f"measuring {name} …", flush=True)
