@@ -29,7 +29,7 @@ export class MockModel implements Model {
   answers: Partial<Record<Request["type"], (request: Request) => unknown>> = {};
   private n = 0;
 
-  constructor(readonly kind: Kind = "chat") {}
+  constructor(readonly kind: Kind | "watch" = "chat") {}
 
   get(name: string): unknown {
     return name === "kind" ? this.kind : undefined;
@@ -96,6 +96,7 @@ export function status(part: Partial<Status> = {}): Status {
     sync: "local",
     waiting: 0,
     detail: "",
+    can_sync: false,
     model: "claude-opus-4-5",
     permission_mode: "default",
     effort: null,
@@ -125,6 +126,7 @@ export function session(part: Partial<SessionInfo> = {}): SessionInfo {
     archived_at: null,
     deleted_at: null,
     local: false,
+    keep_local: false,
     holder: null,
     holder_expires_at: null,
     origin: null,

@@ -55,6 +55,11 @@ export class Page {
     return kind === "turn" || kind === "todos" ? kind : "chat";
   }
 
+  /** Whether it shows a session that somebody else writes, and asks for nothing. */
+  get watches(): boolean {
+    return this.model.get("kind") === "watch";
+  }
+
   follow(follower: Follower): () => void {
     this.followers.add(follower);
     this.channel.hello();
@@ -67,7 +72,7 @@ export class Page {
     const result = await this.channel.request(unsent);
     if (unsent.type === "decide") {
       this.set(putApproval(this.state, result as Results["decide"]));
-    } else if (unsent.type === "configure") {
+    } else if (unsent.type === "configure" || unsent.type === "sync_session") {
       this.set({ ...this.state, status: result as Results["configure"] });
     }
     return result;

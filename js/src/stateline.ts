@@ -1,6 +1,7 @@
 /** Where the session is kept and how that goes, and what it runs with. Never silent. */
 
-import { h, setText } from "./dom";
+import { button, h, setText } from "./dom";
+import { Failure } from "./failure";
 import { cost, modelName, tokens } from "./format";
 import type { Page } from "./page";
 import type { State } from "./state";
@@ -12,16 +13,21 @@ export class StateLine {
   private readonly dot = h("span", { class: "ipc-dot", "aria-hidden": "true" });
   // How saving goes is news; what stands beside it is not.
   private readonly sync = h("span", { class: "ipc-words", role: "status" });
+  private readonly send: HTMLButtonElement;
+  private readonly failure = new Failure("sync-failure");
   private readonly facts = h("span", { class: "ipc-muted" });
   private readonly demo = demoBadge();
   private readonly context = new ContextMeter();
 
   constructor(private readonly page: Page) {
+    this.send = button("sync", "Sync to cloud", () => void this.sendSession(), "Sync to cloud");
     this.el = h(
       "div",
       { class: "ipc-state-line", "data-ipc": "state-line" },
       this.dot,
       this.sync,
+      this.send,
+      this.failure.el,
       this.demo,
       this.facts,
       this.context.el,
@@ -37,6 +43,7 @@ export class StateLine {
       alive ? (ready ? syncWords(status) : "Connecting…") : "The kernel does not answer",
     );
     this.el.title = status.detail;
+    this.send.hidden = !alive || !status.can_sync;
     this.demo.hidden = !status.demo;
     // The session's row is told anew when a turn names its model; the status isn't.
     const model = session?.model || status.model;
@@ -47,6 +54,18 @@ export class StateLine {
     ];
     setText(this.facts, facts.filter(Boolean).join(" · "));
     this.context.draw(state);
+  }
+
+  /** Let a session that is only here go to the other servers too. */
+  private async sendSession(): Promise<void> {
+    this.failure.clear();
+    this.send.disabled = true;
+    try {
+      await this.page.ask({ type: "sync_session" });
+    } catch (error) {
+      this.failure.show(error);
+    }
+    this.send.disabled = false;
   }
 }
 

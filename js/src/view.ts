@@ -61,11 +61,13 @@ export class View implements Follower {
     const middle: Part[] = [transcript, failure, new Todos(), new Approvals(page), bar];
     if (page.kind === "turn") return middle;
     const find = new Find(page, (id) => transcript.jump(id));
+    const foot = [new StateLine(page), new Announcer()];
+    if (page.watches) return [find, ...middle, ...foot];
     const around = { stop: () => void bar.stop(), find: () => find.open() };
     const composer = new Composer(page, around);
     deeds.composer = composer;
     const head = [new Sessions(page), find, new Settings(page)];
-    return [...head, ...middle, composer, new StateLine(page), new Announcer()];
+    return [...head, ...middle, composer, ...foot];
   }
 
   draw(state: State): void {

@@ -28,6 +28,7 @@ export type Request =
   | p.DeleteSession
   | p.OpenSession
   | p.NewSession
+  | p.SyncSession
   | p.Configure
   | p.ListRules
   | p.RevokeRule
@@ -54,6 +55,7 @@ export interface Results {
   sessions: p.SessionsResult;
   open_session: null;
   new_session: null;
+  sync_session: p.Status;
   configure: p.Status;
   rules: p.RulesResult;
   revoke: p.RulesResult;

@@ -20,7 +20,7 @@ import { all, frame, one, press, show } from "./helpers";
 
 const last = (model: MockModel) => model.sent.at(-1);
 
-async function ready(part: Parameters<MockModel["snapshot"]>[0] = {}, kind?: "turn") {
+async function ready(part: Parameters<MockModel["snapshot"]>[0] = {}, kind?: "turn" | "watch") {
   const shown = show(new MockModel(kind ?? "chat"));
   shown.model.snapshot(part);
   await frame();
@@ -726,5 +726,39 @@ describe("finding", () => {
     expect(all(el, "message").map((each) => each.textContent?.trim())).toEqual(["early", "late"]);
     expect(document.activeElement).toBe(all(el, "message")[0]);
     expect(one(el, "find-panel").hidden).toBe(true);
+  });
+});
+
+describe("replication", () => {
+  test("offers to send a session that is only here, and no other", async () => {
+    const { model, el } = await ready({ status: status({ can_sync: true }) });
+    const send = one(el, "sync") as HTMLButtonElement;
+    expect(send.hidden).toBe(false);
+    model.answers.sync_session = () => status({ sync: "waiting", waiting: 3 });
+    send.click();
+    await frame();
+    expect(last(model)?.type).toBe("sync_session");
+    expect(send.hidden).toBe(true);
+    expect(one(el, "state-line").textContent).toContain("3 waiting to sync");
+  });
+
+  test("says why a session could not be sent", async () => {
+    const { model, el } = await ready({ status: status({ can_sync: true }) });
+    model.answers.sync_session = () => {
+      throw new Error("It is locked.");
+    };
+    one(el, "sync").click();
+    await frame();
+    expect(one(el, "sync-failure").textContent).toContain("It is locked.");
+    expect((one(el, "sync") as HTMLButtonElement).disabled).toBe(false);
+  });
+
+  test("has nothing to write with where it only watches", async () => {
+    const { model, el } = await ready({}, "watch");
+    expect(all(el, "composer")).toHaveLength(0);
+    expect(all(el, "sessions")).toHaveLength(0);
+    model.events({ type: "message", message: message("assistant", [text("from afar")]) });
+    await frame();
+    expect(one(el, "message").textContent).toContain("from afar");
   });
 });

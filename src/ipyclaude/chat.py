@@ -43,9 +43,11 @@ class ClaudeChat(View):
         There is no such session, or the extension is not loaded.
     """
 
+    _kind = "chat"
+
     def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
         chosen = desk or _loaded_desk()
-        super().__init__(chosen, chosen.session(session), kind="chat")
+        super().__init__(chosen, chosen.session(session), kind=self._kind)
         #: The cell that shows this chat, under which the notebook's tools show too.
         self._parent = chosen.host.parent
         chosen.keep(self)
@@ -178,6 +180,14 @@ class ClaudeChat(View):
         if self._session is not None and self._session.info.client_id == request.session_id:
             self._unbind()
             self._snapshot()
+
+    async def _on_sync_session(self, request: r.SyncSession) -> dict[str, Any]:
+        del request  # it says nothing more
+        session = self._current()
+        await asyncio.to_thread(self._desk.sync_session, session)
+        status = self._desk.status(session)
+        self._channel.push([p.StatusChanged(status=status)])
+        return wire(status)
 
     async def _on_configure(self, request: r.Configure) -> dict[str, Any]:
         session = self._current()

@@ -30,6 +30,7 @@ from .recovery import abandoned
 from .runtime import Runtime
 from .session import Session
 from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
+from .store.replication import Replication
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     from .syncing import Syncing
     from .widget import View
 
+NO_DEPLOYMENT = (
+    "No Convex deployment is set, so sessions stay on this machine.",
+    "",
+    "Set CONVEX_URL or c.IPyClaude.convex_url and restart the kernel; ipyclaude deploy prepares "
+    "a deployment.",
+)
 #: Messages among which an answer tells that Claude has something to remember.
 _LOOK_BACK = 200
 
@@ -220,6 +227,16 @@ class App:
             self.current = self.attach(known[0]) if known else self.create()
         return self.current
 
+    def send(self, info: SessionInfo) -> None:
+        """Let a session that is only here go to Convex, with all that it holds."""
+        self.synced().release(info, is_open=info.client_id in self._sessions)
+
+    def synced(self) -> Syncing:
+        """Return the replica, or refuse where no deployment is set."""
+        if self.sync is None:
+            raise UsageMistake(*NO_DEPLOYMENT)
+        return self.sync
+
     def drop(self, session_id: str) -> None:
         """Close a session's process and forget it here (it stays in the store)."""
         session = self._forget(session_id)
@@ -338,8 +355,10 @@ class App:
             demo=self.settings.demo,
             server=self.settings.server_label,
         )
-        if self.sync is None or (session is not None and session.info.local):
+        if self.sync is None:
             return status
+        if session is not None and session.info.local:
+            return status.model_copy(update={"can_sync": True})
         return self.sync.status(status)
 
     def queue(self, session: Session) -> PromptQueue:
@@ -369,7 +388,7 @@ class App:
         self.attach(self.find(session_id)).archive(archived)
 
     async def delete(self, session_id: str) -> None:
-        """Delete a session with all that belongs to it.
+        """Delete a session with all that belongs to it, on this machine.
 
         Raises
         ------
@@ -380,7 +399,18 @@ class App:
         session.check_free()
         await session.close()
         self._forget(session_id)
-        await asyncio.to_thread(self.store.delete_session, session_id)
+        await asyncio.to_thread(self.remove, session.info)
+
+    def remove(self, info: SessionInfo, *, everywhere: bool = False) -> None:
+        """Delete a session's rows: those on this machine, or in Convex and on all servers too."""
+        if self.sync is None or info.local or everywhere:
+            self.store.delete_session(info.client_id)
+        else:
+            Replication(self.store).remove_here(info.client_id)
+
+    def sync_session(self, session: Session) -> None:
+        """Let the session go to Convex (any thread)."""
+        self.send(session.refresh())
 
     @property
     def namespace(self) -> Mapping[str, Any]:

@@ -44,9 +44,11 @@ async def forked(app: App, source: Session, name: str, at: str | None) -> Sessio
         claude_id, uuids = await fork_transcript(
             app.transcripts, info.claude_session_id, cwd=info.cwd, at=cut
         )
+    local = {"local": True, "keep_local": info.keep_local} if info.local else {}
     copy = app.create(
         name or app.free_name(f"{info.name}-fork"),
         claude_id=claude_id,
+        **local,
         title=info.title,
         origin=f"forked from {info.name}",
     ).info

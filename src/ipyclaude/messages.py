@@ -45,8 +45,8 @@ def now_ms() -> float:
 
 
 class _Block(BaseModel):
-    # Fields that a newer API adds to a known block are kept (S7), and NaN is no null.
-    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="constants")
+    # Fields that a newer API adds to a known block are kept (S7).
+    model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class TextBlock(_Block):
@@ -177,7 +177,7 @@ def parse_block(raw: object) -> ContentBlock:
 class _Row(BaseModel):
     """A value that the store keeps; `client_id` is a UUIDv7 made here (S2)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     client_id: str = Field(default_factory=new_id)
 
@@ -219,7 +219,7 @@ TodoStatus = Literal["pending", "in_progress", "completed"]
 class Todo(BaseModel):
     """One item of Claude's to-do list; `key` is stable within its session."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: str
     content: Text
@@ -240,7 +240,7 @@ class TodoList(_Row):
 class Phase(BaseModel):
     """What a session is doing now."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["idle", "running", "waiting", "error"] = "idle"
     error_message: Text | None = None
@@ -270,6 +270,8 @@ class SessionInfo(_Row):
     deleted_at: float | None = None
     #: Kept here only; never replicated.
     local: bool = False
+    #: So its person wished: it isn't sent along with all that is only here.
+    keep_local: bool = False
     #: Who writes in it now (S4): an opaque name of a kernel, and until when (epoch ms).
     holder: str | None = None
     holder_expires_at: float | None = None

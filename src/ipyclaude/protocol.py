@@ -63,6 +63,8 @@ class Status(Wire):
     sync: Literal["local", "synced", "waiting", "offline", "signed_out", "refused"] = "local"
     waiting: int = 0
     detail: Text = ""
+    #: The session is only here, and could be sent (`SyncSession`).
+    can_sync: bool = False
     model: str | None = None
     permission_mode: str = "default"
     effort: str | None = None

@@ -221,6 +221,12 @@ class NewSession(_Request):
     name: Text = ""
 
 
+class SyncSession(_Request):
+    """Send this view's session, which is only here, to Convex. Result: the `Status`."""
+
+    type: Literal["sync_session"] = "sync_session"
+
+
 class Configure(_Request):
     """Change model, permission mode or effort from the next turn on. Result: the `Status`."""
 
@@ -287,6 +293,7 @@ Request = Annotated[
     | DeleteSession
     | OpenSession
     | NewSession
+    | SyncSession
     | Configure
     | ListRules
     | RevokeRule

@@ -12,10 +12,12 @@ from .engine.forking import fold_summary
 from .exceptions import CloudError, MemoryMissing
 from .identity.choose import Identity
 from .leases import dead
-from .messages import SessionInfo
+from .messages import SessionInfo, now_ms
 from .protocol import Status
 from .replica.convex import ConvexClient
-from .replica.replica import Replica, Standing
+from .replica.people import People, writer
+from .replica.replica import Replica
+from .replica.standing import Standing
 from .replica.transcripts import ReplicatedTranscripts
 from .runtime import Runtime
 from .settings import IPyClaude
@@ -50,7 +52,7 @@ class Syncing:
         *,
         holder: str,
     ) -> None:
-        self._runtime = runtime
+        self._runtime, self._store, self._holder = runtime, store, holder
         self._cloud = ConvexClient(settings.convex_url, identity)
         self._unheard = identity.on_change(self._signed)
         self.transcripts = ReplicatedTranscripts(
@@ -87,6 +89,14 @@ class Syncing:
     def left(self, session_id: str) -> None:
         """Follow a session no more (any thread)."""
         self._runtime.loop.call_soon_threadsafe(self.replica.leave, session_id)
+
+    def release(self, info: SessionInfo, *, is_open: bool) -> None:
+        """Let a session that is only here go, and all that it holds (any thread)."""
+        if info.local:
+            info = info.model_copy(update={"local": False, "keep_local": False})
+            self._store.put(info)
+        if is_open:
+            self.opened(info)
 
     def settle(self) -> None:
         """Wait until the sessions of other servers are listed here, if they can be had."""
@@ -125,6 +135,30 @@ class Syncing:
                 why=why,
                 fix="Ask again later, or go on in a copy without it: %claude_session fork.",
             )
+
+    def people(self, session_id: str) -> People:
+        """Say who else has a session open, and who writes in it."""
+        now = now_ms() + self.replica.ahead
+        asked = writer(self._cloud, session_id, holder=self._holder, now=now)
+        return People(self.replica.company.presence.others(session_id), self._runtime.run(asked))
+
+    def note_use(self) -> None:
+        """Let the store know what was used up to now."""
+        self._runtime.run(self.replica.note_use())
+
+    def retry(self, session_id: str | None) -> int:
+        """Try again what was refused; return how many changes."""
+        return self._on_loop(lambda: self.replica.retry(session_id))
+
+    def drop(self, session_id: str | None) -> int:
+        """Give up sending what was refused; return how many changes."""
+        return self._on_loop(lambda: self.replica.drop(session_id))
+
+    def _on_loop(self, call: Callable[[], int]) -> int:
+        async def run() -> int:
+            return call()
+
+        return self._runtime.run(run())
 
     def status(self, status: Status) -> Status:
         """Return the state line, with how it stands."""

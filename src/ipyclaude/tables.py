@@ -32,6 +32,11 @@ def money(usd: float) -> str:
     return f"${usd:.4f}" if usd < 1 else f"${usd:.2f}"
 
 
+def size(count: int) -> str:
+    """Return a number of bytes: `1.2 MB`."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.1f} kB"
+
+
 def _as_html(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: str) -> str:
     def cells(values: Sequence[object], tag: str) -> str:
         style = ' style="text-align:left"'

@@ -21,10 +21,11 @@ from .display import (
     visible,
 )
 from .fold import text_of, with_text
-from .journal import Told
+from .journal import Redraw, Told
 from .messages import (
     Approval,
     ContentBlock,
+    Message,
     NoticeBlock,
     ResultBlock,
     TextBlock,
@@ -55,10 +56,13 @@ def approval_text(approval: Approval) -> str:
 
 
 class Printer:
-    """Prints one turn's events to the terminal. Called on the loop thread."""
+    """Prints one turn's events to the terminal, without `turn_id` those of all turns.
+
+    Called on the loop thread.
+    """
 
     def __init__(
-        self, turn_id: str, *, quiet: bool = False, console: Console | None = None
+        self, turn_id: str | None, *, quiet: bool = False, console: Console | None = None
     ) -> None:
         self._turn_id = turn_id
         self._console = console or Console(quiet=quiet)
@@ -70,7 +74,7 @@ class Printer:
         """Print what happened."""
         for event in events:
             if isinstance(event, BlockOpened):
-                if event.live.turn_id == self._turn_id:
+                if self._wants(event.live.turn_id):
                     block = event.live.block
                     self._growing[event.live.k] = (block, [text_of(block) or ""])
             elif isinstance(event, Delta):
@@ -78,13 +82,25 @@ class Printer:
             elif isinstance(event, BlockClosed):
                 self._close(event)
             elif isinstance(event, MessageSaved):
-                message = event.message
-                if message.turn_id == self._turn_id and message.type != "user":
-                    for block in message.content:
-                        self._print(block)
+                self._message(event.message)
+            elif isinstance(event, Redraw) and self._turn_id is None:
+                self._above(Text("… more was said: %claude_session show", style="dim"))
             elif isinstance(event, TodosReplaced):
                 todos = visible("\n".join(todo_lines(event.todos)))
                 self._above(Text(todos, style="cyan"))
+
+    def _wants(self, turn_id: str) -> bool:
+        return self._turn_id in (None, turn_id)
+
+    def _message(self, message: Message) -> None:
+        if not self._wants(message.turn_id):
+            return
+        if message.type == "user":
+            if self._turn_id is None:  # else it stands above already
+                self._above(Text(visible(f"> {message.text}"), style="bold green"))
+            return
+        for block in message.content:
+            self._print(block)
 
     def _grow(self, event: Delta) -> None:
         block, parts = self._growing.get(event.k, (None, list[str]()))

@@ -107,6 +107,10 @@ class Desk(Protocol):
         """Delete a session with all that belongs to it."""
         ...
 
+    def sync_session(self, session: Session) -> None:
+        """Let a session that is only here go to Convex (any thread)."""
+        ...
+
     @property
     def namespace(self) -> Mapping[str, Any]:
         """The user's variables."""

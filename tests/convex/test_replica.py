@@ -18,6 +18,7 @@ from ipyclaude.messages import (
     Message,
     Phase,
     SessionInfo,
+    TextBlock,
     TodoList,
     new_id,
 )
@@ -354,3 +355,17 @@ async def test_nothing_is_left_behind(make: Make) -> None:
         a.replica.open(info)
         await a.flushed()
     assert asyncio.all_tasks() == before
+
+
+async def test_content_comes_back_equal(make: Make) -> None:
+    """Short text goes readable, what is longer packed, what is large as a file: all come back."""
+    a, b = make("a"), make("b")
+    info = SessionInfo(name="sizes", cwd="")
+    sizes = [0, 10, 1000, 5000, 100_000, 3_000_000]
+    rows = [message(info, "é" * size) for size in sizes]
+    rows.append(message(info, "x", content=tuple(TextBlock(text=str(n)) for n in range(9000))))
+    async with running(a, b):
+        a.store.put(info, *rows)
+        await a.flushed()
+        await b.opened("sizes")
+        assert b.messages(info.client_id) == a.messages(info.client_id)

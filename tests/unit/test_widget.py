@@ -46,6 +46,7 @@ from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
 from ipyclaude.testing.stores import MemoryStore
+from ipyclaude.watching import WatchChat
 from ipyclaude.widget import TurnView, View
 
 #: A shell that writes no history.
@@ -69,7 +70,8 @@ class FakeDesk:
         self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
 
     def status(self, session: Session | None) -> Status:
-        return Status(server="here")
+        local = session is not None and session.refresh().local
+        return Status(server="here", can_sync=local)
 
     async def open(self, ref: str) -> Session:
         return self.session(ref)
@@ -128,6 +130,10 @@ class FakeDesk:
 
     async def delete(self, session_id: str) -> None:
         self.store.delete_session(session_id)
+
+    def sync_session(self, session: Session) -> None:
+        info = session.info.model_copy(update={"local": False})
+        self.store.put(info)
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -302,6 +308,30 @@ def test_an_approval_is_answered_through_the_view(desk: FakeDesk) -> None:
     assert desk.store.approvals(SID) == []
     gone = page.ask(type="decide", approval_id="nope", allow=True)
     assert "gone" in gone["error"]["what"]
+
+
+def test_a_session_that_is_only_here_is_sent_through_the_view(desk: FakeDesk) -> None:
+    """The reply, and all views, hear how the session stands then."""
+    known = desk.store.session(SID)
+    assert known is not None
+    desk.store.put(known.model_copy(update={"local": True}))
+    page = chat(desk)
+    page.ask(type="hello")
+    assert page.sent[-1]["status"]["can_sync"] is True
+    assert page.ask(type="sync_session")["result"]["can_sync"] is False
+    sent = desk.store.session(SID)
+    assert sent is not None
+    assert sent.local is False
+
+
+def test_a_view_that_watches_asks_nothing(desk: FakeDesk) -> None:
+    """It shows the session, and refuses whatever would write in it."""
+    page = Page(WatchChat(SID, desk=desk), desk)
+    assert page.view.kind == "watch"
+    assert page.ask(type="hello")["error"] is None
+    for request in ({"type": "prompt", "text": "hi"}, {"type": "fork"}, {"type": "stop"}):
+        assert "only watches" in page.ask(**request)["error"]["what"]
+    assert desk.store.messages(SID).messages == ()
 
 
 def test_rules_are_listed_and_revoked_through_the_view(desk: FakeDesk) -> None:

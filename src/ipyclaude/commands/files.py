@@ -9,7 +9,7 @@ from ..exporting import export
 from ..extension import App
 from ..output import Output
 from ..tables import show_text, text_bundle
-from .registry import arg, command
+from .registry import arg, command, whole
 
 
 @command(
@@ -21,7 +21,7 @@ from .registry import arg, command
     session=True,
 )
 def _export(app: App, args: argparse.Namespace) -> None:
-    path = export(app.store, app.find(args.name), args.file, force=args.force)
+    path = export(app.store, whole(app, app.find(args.name)), args.file, force=args.force)
     show_text(f"Written to {path}.")
 
 

@@ -9,8 +9,10 @@ from ..display import bundle, safe_markdown, todo_lines
 from ..exporting import all_messages
 from ..extension import App, working_folder_note
 from ..messages import Message, SessionInfo
-from ..tables import ago, money, show_bundle, show_table, show_text
-from .registry import COMMANDS, arg, chosen, command, count
+from ..store.replication import Replication
+from ..tables import ago, money, show_bundle, show_table, show_text, size
+from .registry import COMMANDS, arg, chosen, command, count, whole
+from .syncing import sync_rows
 
 
 @command("status", "what is current, where it is stored, its state")
@@ -34,9 +36,7 @@ def _status(app: App, _: argparse.Namespace) -> None:
         ]
         if session.rate_limit is not None and session.rate_limit.status != "allowed":
             rows.append(("rate limit", session.rate_limit.status))
-    status = app.status(session)
-    told = "kept on this machine only" if status.sync == "local" else status.detail
-    rows += [("stored in", app.store.path), ("sync", f"{status.sync.replace('_', ' ')}: {told}")]
+    rows += [("stored in", app.store.path), *sync_rows(app)]
     if app.settings.demo:
         rows.append(("model in use", "the demo script, not Claude"))
     show_table(("", ""), rows)
@@ -84,7 +84,7 @@ def _row(info: SessionInfo, current: str | None) -> tuple[object, ...]:
     session=True,
 )
 def _show(app: App, args: argparse.Namespace) -> None:
-    info = chosen(app, args.name)
+    info = whole(app, chosen(app, args.name))
     messages = all_messages(app.store, info.client_id)
     kept = list(dict.fromkeys(m.turn_id for m in messages))[-args.n :]
     for turn_id in kept:
@@ -100,7 +100,7 @@ def _show(app: App, args: argparse.Namespace) -> None:
 
 @command("todos", "Claude's to-do list", arg("name", nargs="?", metavar="NAME"), session=True)
 def _todos(app: App, args: argparse.Namespace) -> None:
-    info = chosen(app, args.name)
+    info = whole(app, chosen(app, args.name))
     lines = todo_lines(app.store.todos(info.client_id).todos)
     show_text("\n".join(lines) if lines else f"{info.name!r} has no to-dos.")
 
@@ -116,7 +116,7 @@ def _search(app: App, args: argparse.Namespace) -> None:
     show_table(("session", "text", "when"), rows)
 
 
-@command("usage", "cost and tokens by day and session")
+@command("usage", "cost and tokens by day and session; Convex's calls and bytes by day")
 def _usage(app: App, _: argparse.Namespace) -> None:
     found = app.store.usage()
     rows: list[tuple[object, ...]] = [
@@ -133,6 +133,20 @@ def _usage(app: App, _: argparse.Namespace) -> None:
     total = sum(float(str(row["cost_usd"])) for row in found)
     rows.append(("total", "", "", "", "", money(total)))
     show_table(("day", "session", "turns", "tokens in", "tokens out", "cost"), rows)
+    _cloud_usage(app)
+
+
+def _cloud_usage(app: App) -> None:
+    if app.sync is not None:
+        app.sync.note_use()
+    used = Replication(app.store).uses()
+    if not used:
+        return
+    rows = [
+        (each.day, f"{each.calls:,}", size(each.bytes_up), size(each.bytes_down)) for each in used
+    ]
+    note = "Convex, from this machine; its own dashboard has the whole bill."
+    show_table(("day", "calls", "sent", "received"), rows, caption=note)
 
 
 @command("help", "this help")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..exceptions import SessionNameTaken, TurnStopped, UsageMistake
 from ..extension import App, working_folder_note
 from ..forks import fork
 from ..leases import until_free
+from ..messages import SessionInfo
 from ..output import show_widget
+from ..sync_words import changes
 from ..tables import ago, show_text
 from .registry import arg, chosen, command
 
@@ -17,15 +20,18 @@ from .registry import arg, chosen, command
     "new",
     "make a session and use it; one of that name is opened",
     arg("name", nargs="?", default="", metavar="NAME"),
+    arg("--local", action="store_true", help="keep it on this machine"),
 )
 def _new(app: App, args: argparse.Namespace) -> None:
     if args.name:
         _check_name(args.name)
     known = app.store.session(args.name) if args.name else None
     # Run All must not make a second one each time.
-    app.current = app.attach(known) if known is not None else app.create(args.name)
+    fields: dict[str, Any] = {"local": True, "keep_local": True} if args.local else {}
+    app.current = app.attach(known) if known is not None else app.create(args.name, **fields)
     words = "exists; opened it" if known is not None else "is new"
-    show_text(f"Session {app.current.info.name!r} {words}.")
+    here = " It stays on this machine." if args.local and app.current.info.local else ""
+    show_text(f"Session {app.current.info.name!r} {words}.{here}")
 
 
 @command(
@@ -104,23 +110,42 @@ def _close(app: App, args: argparse.Namespace) -> None:
 
 @command(
     "delete",
-    "delete a session and all that belongs to it",
+    "delete a session and all that belongs to it, on this machine",
     arg("name", metavar="NAME|ID"),
+    arg("--everywhere", action="store_true", help="in Convex and on all servers too"),
     arg("--yes", action="store_true", help="don't ask"),
     session=True,
 )
 def _delete(app: App, args: argparse.Namespace) -> None:
     info = app.find(args.name)
+    replicated = app.sync is not None and not info.local
+    if args.everywhere and not replicated:
+        app.synced()
     if not args.yes:
         if not app.host.can_ask:
             raise UsageMistake("Nobody is here to confirm.", fix="Add --yes.")
-        said = input(f"Delete {info.name!r} with {info.message_count} messages? [y/N] ")
+        said = input(_question(app, info, everywhere=args.everywhere))
         if said.strip().lower() not in ("y", "yes"):
             show_text("Nothing was deleted.")
             return
     app.drop(info.client_id)
-    app.store.delete_session(info.client_id)
-    show_text(f"Session {info.name!r} is deleted.")
+    if replicated and not args.everywhere:
+        words = "deleted here; Convex and your other servers keep it"
+    else:
+        words = "deleted here, and everywhere once Convex is told" if replicated else "deleted"
+    app.remove(info, everywhere=args.everywhere)
+    show_text(f"Session {info.name!r} is {words}.")
+
+
+def _question(app: App, info: SessionInfo, *, everywhere: bool) -> str:
+    what = f"{info.name!r} with {info.message_count} messages"
+    if app.sync is None or info.local:
+        return f"Delete {what}? [y/N] "
+    if everywhere:
+        return f"Delete {what} in Convex and on all servers? [y/N] "
+    unsent = app.sync.replica.standing(info.client_id).waiting.rows
+    lost = f" {changes(unsent)} not sent yet will be lost." if unsent else ""
+    return f"Delete {what} on this machine?{lost} Convex keeps the rest. [y/N] "
 
 
 @command("chat", "show the chat widget", arg("name", nargs="?", metavar="NAME"), session=True)

@@ -85,6 +85,15 @@ def chosen(app: App, name: str | None) -> SessionInfo:
     return app.find(name) if name else app.session_for(None).refresh()
 
 
+def whole(app: App, info: SessionInfo) -> SessionInfo:
+    """Return a session with all that was said in it here, if that can be had."""
+    if app.sync is None or info.local:
+        return info
+    session = app.attach(info)
+    app.complete(session)
+    return session.refresh()
+
+
 def run(app: App, line: str) -> None:
     """Run `%claude_session LINE`.
 

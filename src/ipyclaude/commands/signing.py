@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import concurrent.futures
 import html
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from ..exceptions import SignedOut, TurnStopped, UsageMistake
+from ..exceptions import SignedOut, UsageMistake
 from ..extension import App
 from ..identity.claims import read_claims
 from ..identity.oidc import CodePrompt, DevicePrompt
 from ..runtime import Interrupted
 from ..tables import show_bundle, show_table, show_text
 from .registry import arg, command
+from .waiting import wait
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def _login(app: App, args: argparse.Namespace) -> None:
         )
     person = _Person(app, keep=args.keep)
     signing_in = app.sign_ins.login(app.settings.providers, args.provider, person, paste=args.paste)
-    kept, where = _wait(app, signing_in)
+    kept, where = wait(app, signing_in)
     app.identity.choose_again()
     words = _KEPT[where].format(file=app.sign_ins.file)
     show_text(f"You are signed in as {kept.name}. {words}")
@@ -64,7 +64,7 @@ def _logout(app: App, args: argparse.Namespace) -> None:
             why=choice.words,
             fix="To use none, set c.IPyClaude.identity = 'none'.",
         )
-    kept, ended = _wait(app, app.sign_ins.logout(everywhere=args.everywhere))
+    kept, ended = wait(app, app.sign_ins.logout(everywhere=args.everywhere))
     app.identity.choose_again()
     if kept is None:
         show_text("Nobody was signed in.")
@@ -79,7 +79,7 @@ def _logout(app: App, args: argparse.Namespace) -> None:
 def _whoami(app: App, _: argparse.Namespace) -> None:
     choice = app.identity.choice
     try:
-        token = _wait(app, app.identity.token(False))
+        token = wait(app, app.identity.token(False))
     except SignedOut as error:
         show_table(("", ""), [("signed in", "no"), ("why", error.why), ("do", error.fix)])
         return
@@ -160,23 +160,3 @@ def _prompt(link: str, shown: str, code: str, note: str) -> dict[str, str]:
         f"</a>{shown_code}. {html.escape(note)}</p>",
         "text/plain": f"Open {link}{typed}. {note}",
     }
-
-
-def _wait(app: App, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Wait on the main thread; Ctrl-C ends it."""
-    running: list[asyncio.Task[Any]] = []
-
-    async def run() -> T:
-        task = asyncio.current_task()
-        assert task is not None
-        running.append(task)
-        return await coroutine
-
-    def stop() -> None:
-        for task in running:
-            app.runtime.loop.call_soon_threadsafe(task.cancel)
-
-    try:
-        return app.runtime.wait(app.runtime.submit(run()), on_interrupt=stop)
-    except concurrent.futures.CancelledError:
-        raise TurnStopped from None

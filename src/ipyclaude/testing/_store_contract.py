@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import threading
 from collections.abc import Generator, Sequence
@@ -85,16 +84,6 @@ class StoreContract:
         assert store.session(info.name) is not None
         assert store.messages(info.client_id).messages == (message,)
         assert store.todos(info.client_id) == todos
-
-    def test_nan_comes_back(self, store: Store) -> None:
-        """NaN and the infinities, which JSON has no word for, come back (S7)."""
-        info = make_session()
-        odd = ToolUseBlock(id="x", name="T", input={"n": [math.nan, math.inf, -math.inf]})
-        store.put(info, make_message(info, content=(odd, UnknownBlock(raw=math.nan))))
-        tool, unknown = store.messages(info.client_id).messages[0].content
-        assert isinstance(tool, ToolUseBlock)
-        assert isinstance(unknown, UnknownBlock)
-        assert [str(n) for n in (*tool.input["n"], unknown.raw)] == ["nan", "inf", "-inf", "nan"]
 
     def test_put_twice_leaves_one(self, store: Store) -> None:
         """Any retry leaves one copy, the last one (S2)."""

@@ -1,0 +1,173 @@
+"""`%claude_session` about Convex, as a person meets it in a real kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from convex_server import ConvexServer
+from hosts import Notebook
+from kernels import Kernel, Place
+from tokens import MakeToken
+
+from ipyclaude.messages import new_id
+from ipyclaude.testing import ScriptedModel
+
+Start = Callable[..., Notebook]
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    """A model with an empty script."""
+    with ScriptedModel() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def token(make_token: MakeToken) -> str:
+    """A person of this test alone."""
+    return make_token(f"ada-{new_id()}")
+
+
+@pytest.fixture
+def start(
+    tmp_path: Path, model: ScriptedModel, convex: ConvexServer, token: str
+) -> Iterator[Start]:
+    """Start kernels of one person, each on a server of its own: `start(name, **environment)`.
+
+    A variable that is empty is not set.
+    """
+    started: list[Kernel] = []
+
+    def begin(name: str, **more: str) -> Notebook:
+        place = Place(tmp_path / name)
+        signed_in = {"CONVEX_URL": convex.url, "CONVEX_AUTH_TOKEN": token}
+        env = place.env(model, IPYCLAUDE_SERVER_LABEL=name, **{**signed_in, **more})
+        kernel = Kernel(place, {key: value for key, value in env.items() if value})
+        started.append(kernel)
+        nb = Notebook(kernel)
+        assert nb.run("%load_ext ipyclaude").error == ""
+        return nb
+
+    yield begin
+    for kernel in started:
+        kernel.close()
+
+
+def session(nb: Notebook, line: str, *, answers: tuple[str, ...] | None = None) -> str:
+    """Run a subcommand that works; return what it shows, on one line."""
+    shown = nb.run(f"%claude_session {line}", answers=answers)
+    assert shown.error == "", shown.text
+    return " ".join(shown.text.split())
+
+
+def settled(nb: Notebook, words: str) -> str:
+    """Ask for the status until it says this."""
+    shown = ""
+
+    def says() -> bool:
+        nonlocal shown
+        shown = session(nb, "status")
+        return words in shown
+
+    nb.kernel.until(says)
+    return shown
+
+
+def test_what_was_made_before_convex_is_offered(start: Start, model: ScriptedModel) -> None:
+    """Sessions of before stay here until they are sent, with all that they hold; then they are
+    on the other server. One that --local made stays even then, until it is named."""
+    model.script("Blue.", "Green.", "Hush.")
+    before = start("a", CONVEX_URL="", CONVEX_AUTH_TOKEN="")
+    for name, prompt in (("sky", "which colour?"), ("sea", "and this?")):
+        before.run(f"%%claude -s {name}\n{prompt}")
+    assert "kept on this machine only" in session(before, "")
+    refused = before.run("%claude_session sync --all")
+    assert "No Convex deployment is set" in refused.text
+    assert "CONVEX_URL" in refused.text
+    before.kernel.close()
+
+    a = start("a")
+    assert "stays on this machine" in session(a, "new --local diary")
+    a.run("%%claude\na secret")
+    shown = settled(a, "synced")
+    assert "2 sessions are on this machine only" in shown
+    assert "this session on this machine only" in shown
+    assert "'sky' sent." in session(a, "sync sky")
+    b = start("b")
+    assert "which colour?" in session(b, "show sky")
+    assert "There is no session 'sea'" in b.run("%claude_session show sea").text
+    assert "1 session sent." in session(a, "sync --all")
+    b.kernel.until(lambda: "sea" in session(b, "list"))
+    assert "diary" not in session(b, "list")
+    assert "Everything sent." in session(a, "sync --all")
+    assert "'diary' sent." in session(a, "sync diary")
+    b.kernel.until(lambda: "diary" in session(b, "list"))
+
+
+def test_delete_here_and_everywhere(start: Start, model: ScriptedModel) -> None:
+    """A plain delete is of this machine, says so and is not undone by the list; --everywhere
+    takes it from the other server too."""
+    model.script("One.")
+    a, b = start("a"), start("b")
+    a.run("%%claude -s plan\nfirst")
+    settled(a, "synced")
+    b.kernel.until(lambda: "plan" in session(b, "list"))
+    assert "first" in session(b, "show plan")
+    asked = b.run("%claude_session delete plan", answers=["y"])
+    assert "on this machine? Convex keeps the rest." in " ".join(asked.asked)
+    assert "Convex and your other servers keep it" in asked.text
+    assert "first" in session(a, "show plan")
+    session(a, "open plan")
+    session(a, "rename plan-2")
+    settled(a, "synced")
+    session(a, "new other")
+    b.kernel.until(lambda: "other" in session(b, "list"))
+    assert "plan" not in session(b, "list")
+    c = start("c")
+    c.kernel.until(lambda: "plan-2" in session(c, "list"))
+    asked = c.run("%claude_session delete plan-2 --everywhere", answers=["y"])
+    assert "in Convex and on all servers?" in " ".join(asked.asked)
+    a.kernel.until(lambda: "plan" not in session(a, "list"))
+
+
+def test_status_says_how_it_stands(
+    start: Start, model: ScriptedModel, convex: ConvexServer, token: str
+) -> None:
+    """Synced, offline with what waits, and who else is here; usage counts calls and bytes."""
+    model.script("One.", "Two.")
+    a = start("a")
+    session(a, "new plan")
+    a.run("%%claude\nfirst")
+    settled(a, "synced. Connected to")
+    page = {"paginationOpts": {"numItems": 1, "cursor": None}}
+    [row] = convex.call("query", "sessions:list", page, token=token)["page"]
+    looks = {"session": row["clientId"], "watching": True}
+    here = {"clientKey": "k", "label": "lab-b", "sessions": [looks]}
+    convex.call("mutation", "presence:heartbeat", {"api": 1, **here}, token=token)
+    lease = {"session": row["clientId"], "holder": "x", "label": "lab-b", "ttlMs": 60_000}
+    convex.call("mutation", "sessions:acquireLease", {"api": 1, **lease}, token=token)
+    shown = session(a, "")
+    assert "here too lab-b, watching" in shown
+    assert "writing lab-b, since" in shown
+    convex.faults.offline()
+    assert "can't be reached" in settled(a, "offline")
+    session(a, "new later")
+    shown = settled(a, "waiting")
+    assert "since" in shown
+    assert "not all sent: 1 change will be sent by and by" in session(a, "sync later")
+    convex.faults.online()
+    settled(a, "synced")
+    used = session(a, "usage")
+    assert "Convex, from this machine" in used
+    assert "kB" in used
+
+
+def test_signed_out_says_what_to_do(start: Start) -> None:
+    """Without a token all is kept, and it says how to sign in; sending says it too."""
+    a = start("a", CONVEX_AUTH_TOKEN="")
+    session(a, "new plan")
+    shown = settled(a, "signed out")
+    assert "%claude_session login" in shown
+    assert "once you sign in" in session(a, "sync plan")
