@@ -26,7 +26,7 @@ from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
 from .queueing import PromptQueue
-from .recovery import abandoned
+from .recovery import abandoned, unheard
 from .runtime import Runtime
 from .session import Session
 from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
@@ -174,7 +174,7 @@ class App:
                 store=self.store,
                 permissions=self.permissions,
                 make_engine=self._make_engine,
-                context=self.notebook.context.take,
+                context=self._goes_along,
                 options=self._options(info),
                 lease=self._lease(info),
                 guard=self._guard,
@@ -185,6 +185,13 @@ class App:
             if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
                 session.recover()
         return session
+
+    def _goes_along(self, session_id: str) -> str:
+        """Return what goes along with a prompt by itself (not on the loop)."""
+        info = self.store.session(session_id)
+        claude_id = (info.claude_session_id if info else None) or ""
+        lost = unheard(self.store, session_id, lambda turn: self.transcripts.holds(claude_id, turn))
+        return "\n\n".join(filter(None, (lost, self.notebook.context.take(session_id))))
 
     def _lease(self, info: SessionInfo) -> Lease:
         here = StoreLease(self.store, info.client_id, self._holder)

@@ -6,10 +6,19 @@ result closes the turn. Its pending approvals stay: they are answered when Claud
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .fold import joined
 from .leases import alive
 from .messages import Message, NoticeBlock, Phase, ResultBlock, SessionInfo, Value
 from .store import Store
+
+_DIED = "kernel_died"
+_LOOK_BACK = 50  # messages
+_UNHEARD = (
+    "The notebook's kernel ended before what was asked here reached you. It is shown to the user "
+    "as asked, and got no answer:"
+)
 
 
 def recover(store: Store, info: SessionInfo) -> list[Value]:
@@ -37,7 +46,7 @@ def recover(store: Store, info: SessionInfo) -> list[Value]:
         )
         common = {"session_id": info.client_id, "turn_id": turn_id}
         values.append(Message.model_validate({**common, "type": "system", "content": (notice,)}))
-        ended = ResultBlock(outcome="failed", stop_reason="kernel_died", model=info.model)
+        ended = ResultBlock(outcome="failed", stop_reason=_DIED, model=info.model)
         values.append(Message.model_validate({**common, "type": "result", "content": (ended,)}))
     return values
 
@@ -45,6 +54,24 @@ def recover(store: Store, info: SessionInfo) -> list[Value]:
 def abandoned(info: SessionInfo) -> bool:
     """Say whether a turn is marked as running that nobody runs any more."""
     return info.busy and not alive(info)
+
+
+def unheard(store: Store, session_id: str, knows: Callable[[str], bool]) -> str:
+    """Return what Claude must be told of prompts that it never got, since the kernel was killed.
+
+    `knows` says whether the prompt of a turn is in Claude's own transcript. Empty if all is.
+    """
+    prompts: list[str] = []
+    messages = store.messages(session_id, limit=_LOOK_BACK).messages
+    for turn_id in reversed(list(dict.fromkeys(m.turn_id for m in messages))):
+        turn = [m for m in messages if m.turn_id == turn_id]
+        ends = [b for m in turn for b in m.content if isinstance(b, ResultBlock)]
+        if not ends:
+            continue  # the turn that asks now
+        if ends[-1].stop_reason != _DIED or knows(turn_id):
+            break
+        prompts[:0] = [m.text for m in turn if m.type == "user" and m.text]
+    return "\n\n".join([_UNHEARD, *prompts]) if prompts else ""
 
 
 def _open_turn(store: Store, session_id: str) -> str | None:

@@ -181,10 +181,9 @@ class Seen:
             pending={a.client_id for a in page.waiting},
         )
 
-    def has_answer(self, number: int) -> bool:
-        """Say whether anything that Claude said in this turn was shown as finished."""
-        said_so = (f"turn-{number} part", f"turn-{number} thinks")
-        return any(words.startswith(said_so) for words in self.finished.values())
+    def shows(self, prompt: str) -> bool:
+        """Say whether this prompt was shown as finished."""
+        return any(prompt in words for words in self.finished.values())
 
     def check(self, page: Page) -> None:
         """Hold a page that a new kernel drew against it."""
@@ -223,7 +222,7 @@ def test_nothing_finished_is_lost_or_doubled(chain: int, place: Place, start: St
             turn_id = page.prompt(f"Please do turn-{number}.")
             killer.heard(page, turn_id)
             seen = Seen.of(page, killer.at)
-            told = _remembered(model, number, told, whole=seen.has_answer(number))
+            told = _remembered(model, number, told, shown=seen.shows(f"turn-{number}."))
             kernel = start(place, model)
             kernel.run("%claude_session open last")
             page = kernel.chat()
@@ -233,7 +232,7 @@ def test_nothing_finished_is_lost_or_doubled(chain: int, place: Place, start: St
         turns.begin(lambda _: None)
         turn_id = page.prompt("Please do turn-99.")
         _answer_all(page, turn_id)
-        _remembered(model, 99, told, whole=True)
+        _remembered(model, 99, told, shown=True)
 
 
 def _answer_all(page: Page, turn_id: str) -> None:
@@ -255,15 +254,11 @@ def _decided(place: Place) -> set[str]:
         store.close()
 
 
-def _remembered(model: ScriptedModel, number: int, told: list[str], *, whole: bool) -> list[str]:
-    """Check that this turn's requests hold the earlier ones' prompts; return what to hold next.
-
-    A prompt that was killed before any of its answer was whole is shown, and stays; whether
-    Claude remembers it depends on how far the CLI had written it.
-    """
-    mine = [r for r in model.requests if f"turn-{number}" in said(r)]
+def _remembered(model: ScriptedModel, number: int, told: list[str], *, shown: bool) -> list[str]:
+    """Check that this turn's requests hold all earlier prompts; return what to hold next."""
+    mine = [r for r in model.requests if f"turn-{number}." in said(r)]
     for request in mine:
         words = said(request)
         missing = [t for t in told if t not in words]
         assert missing == [], f"Claude forgot {missing}"
-    return [*told, f"Please do turn-{number}."] if mine and whole else told
+    return [*told, f"Please do turn-{number}."] if shown else told

@@ -94,6 +94,11 @@ class TranscriptStore:
         with self._store.database.reading() as db:
             return _chunks.elsewhere(db, Key("", session_id)) is not None
 
+    def holds(self, session_id: str, uuid: str) -> bool:
+        """Say whether a session's transcript has the entry of this uuid."""
+        with self._store.database.reading() as db:
+            return _chunks.continues(db, Key("", session_id), [uuid]) is not None
+
     def append_now(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         """Do what `append` does, on this thread."""
         values = [dict(entry) for entry in entries]
