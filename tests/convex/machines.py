@@ -84,7 +84,11 @@ class Machine:
 
     async def shows(self, session_id: str, text: str) -> None:
         """Wait until a session's last message has this text."""
-        await self.until(lambda: self.texts(session_id)[-1:] == [text])
+
+        def last() -> list[str]:
+            return [m.text for m in self.store.messages(session_id, limit=1).messages]
+
+        await self.until(lambda: last() == [text])
 
     async def opened(self, name: str) -> SessionInfo:
         """Wait for a session by name, open it, and wait for all that it holds."""
