@@ -114,6 +114,11 @@ def keep_prompts(lines: list[str]) -> list[str]:
     return [_QUESTION.sub(_as_call, line) for line in lines]
 
 
+# Or a terminal would take the first line of a cell as the whole of it: IPython leaves such
+# transformers out when it asks whether a cell is complete.
+keep_prompts.has_side_effects = True  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def _as_call(match: re.Match[str]) -> str:
     call = f"get_ipython().run_line_magic('claude', {match['prompt']!r})"
     return f"{match['indent']}{call}{match['end']}"
