@@ -668,11 +668,14 @@ describe("what can be done with a message", () => {
   });
 
   test("code goes into a cell below, and is run there, where the host lends its notebook", async () => {
-    const cells: { source: string }[] = [{ source: "%claude_session chat" }];
+    const cell = (of: { source: string }) => ({ ...of, getSource: () => of.source });
+    const cells = [cell({ source: "%claude_session chat" })];
     const outputs: object[] = [];
+    const ran: object[] = [];
     let publish: (message: object) => void = () => undefined;
     const kernel = {
-      requestExecute: () => ({
+      requestExecute: (content: object) => ({
+        ran: ran.push(content),
         set onIOPub(hear: (message: object) => void) {
           publish = hear;
         },
@@ -682,10 +685,10 @@ describe("what can be done with a message", () => {
     const made = {
       id: "c",
       executionCount: null,
-      outputs: { add: (each: object) => outputs.push(each) },
+      outputs: { add: (each: object) => outputs.push(each), clear: () => outputs.splice(0) },
     };
     const model = new MockModel("chat");
-    const insertCell = (at: number, cell: { source: string }) => cells.splice(at, 0, cell);
+    const insertCell = (at: number, of: { source: string }) => cells.splice(at, 0, cell(of));
     const context = {
       model: { cells: { get: () => made }, sharedModel: { cells, insertCell } },
       sessionContext: { session: { kernel } },
@@ -696,11 +699,12 @@ describe("what can be done with a message", () => {
     await frame();
     expect(el.querySelector(".ipc")?.classList.contains("ipc-has-cells")).toBe(true);
     one(el, "insert-code").click();
-    expect(cells.at(-1)).toEqual({ cell_type: "code", source: "x = 1" });
+    expect(cells.at(-1)).toMatchObject({ cell_type: "code", source: "x = 1" });
     one(el, "run-cell").click();
     publish({ header: { msg_type: "stream" }, content: { name: "stdout", text: "hi" } });
     await frame();
     expect(outputs).toEqual([{ name: "stdout", text: "hi", output_type: "stream" }]);
+    expect(ran).toMatchObject([{ code: "x = 1" }]);
     expect(made.executionCount).toBe(7);
   });
 });
