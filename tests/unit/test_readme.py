@@ -54,9 +54,9 @@ def test_shell_commands_are_right() -> None:
 
 
 def test_settings_are_right() -> None:
-    """The README lists every setting, with the variable that its own help names."""
-    table = README.split("## Settings")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (?:`(\w+)`)? ?\|", table, re.M)
+    """The page of settings lists every one, with the variable that its own help names."""
+    page = (ROOT / "docs/settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(\w+)`)? ?\|", page, re.M)
     traits = IPyClaude.class_traits(config=True)
     assert sorted(name for name, _ in rows) == sorted(traits)
     for name, variable in rows:
