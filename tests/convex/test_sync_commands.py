@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from convex_server import ConvexServer
 from hosts import Notebook
-from kernels import Kernel, Place
+from kernels import Kernel, Page, Place
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id
@@ -171,3 +171,26 @@ def test_signed_out_says_what_to_do(start: Start) -> None:
     shown = settled(a, "signed out")
     assert "%claude_session login" in shown
     assert "once you sign in" in session(a, "sync plan")
+
+
+def test_watch_follows_another_server(start: Start, model: ScriptedModel) -> None:
+    """What is said on A shows in B's watching view as it lands, and B can't write by it."""
+    model.script("One.", "Two.")
+    a, b = start("a"), start("b")
+    session(a, "new plan")
+    a.run("%%claude\nfirst")
+    settled(a, "synced")
+    b.kernel.until(lambda: "plan" in session(b, "list"))
+    session(b, "watch plan")
+    comm_id, _ = next(
+        (comm_id, state)
+        for comm_id, state in reversed(b.kernel.opened)
+        if state.get("kind") == "watch"
+    )
+    page = Page(b.kernel, comm_id)
+    page.ask("hello")
+    a.run("%%claude\nsecond")
+    b.kernel.until(lambda: {"second", "Two."} <= set(page.texts.values()))
+    refused = page.reply(page.send("prompt", text="me too"))
+    assert refused.error is not None
+    assert "only watches" in refused.error.what

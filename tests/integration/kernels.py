@@ -98,7 +98,7 @@ class Kernel:
         #: Where a page's messages go; the main shell if empty, which a running cell holds.
         self.subshell = ""
         self._unread: list[Callable[[dict[str, Any]], None]] = []
-        self._opened: list[tuple[str, dict[str, Any]]] = []
+        self.opened: list[tuple[str, dict[str, Any]]] = []
 
     # -- cells ---------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ class Kernel:
             return None
         if message["msg_type"] == "comm_open":
             content = message["content"]
-            self._opened.append((content["comm_id"], content["data"].get("state", {})))
+            self.opened.append((content["comm_id"], content["data"].get("state", {})))
         for listener in list(self._unread):
             listener(message)
         return message
@@ -168,7 +168,7 @@ class Kernel:
     def chat(self, session: str = "") -> Page:
         """Make a chat widget and greet it as a page does."""
         self.run(f"%claude_session chat {session}".strip())
-        comm_id = next(c for c, state in reversed(self._opened) if state.get("kind") == "chat")
+        comm_id = next(c for c, state in reversed(self.opened) if state.get("kind") == "chat")
         page = Page(self, comm_id)
         page.ask("hello")
         return page
