@@ -37,7 +37,7 @@ Raw = dict[str, Any]
 #: Known and of no use to a reader; anything else that is unknown is kept whole.
 _QUIET_TYPES = frozenset(
     {"keep_alive", "control_response", "tool_progress", "tool_use_summary", "auth_status",
-     "prompt_suggestion", "conversation_reset", "streamlined_text"}
+     "prompt_suggestion", "conversation_reset", "streamlined_text", "command_lifecycle"}
 )  # fmt: skip
 _QUIET_SYSTEM = frozenset(
     {"status", "session_state_changed", "task_started", "task_progress", "task_updated",
