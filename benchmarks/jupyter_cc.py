@@ -33,7 +33,9 @@ def measure(model: ScriptedModel, usual: Reply, seen: str) -> tuple[float, float
         try:
             python = _install(folder / "env")
         except (OSError, subprocess.SubprocessError) as error:
-            return f"jupyter-cc was left out: {_reason(error)} (name a Python 3.13 in {_VARIABLE})."
+            # The whole reason names folders of this machine, and the table goes into the README.
+            sys.stderr.write(f"{_reason(error)}\n")
+            return f"jupyter-cc was left out: it needs a Python 3.13 (name one in {_VARIABLE})."
         manager = KernelManager()
         spec: Any = manager.kernel_spec
         spec.argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
