@@ -230,20 +230,6 @@ class SessionTail:
             self._moved.clear()
             await self._moved.wait()
 
-    def _merge_now(
-        self,
-        rows: Sequence[Row],
-        files: Mapping[str, bytes],
-        span: Span,
-        me: str | None,
-        tell: bool,
-    ) -> None:
-        values = [
-            message_from(row, self._session_id, me=me, file=files.get(row.get("file", "")))
-            for row in rows
-        ]
-        self._replication.merge(values, span=(self._session_id, span), tell=tell)
-
     # -- to-dos, approvals ---------------------------------------------------------------
 
     async def _todos(self, rows: Any) -> bool:
