@@ -13,7 +13,7 @@ from time import perf_counter
 
 from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
 
-from ipyclaude.extension import make_transcripts
+from ipyclaude.engines import make_transcripts
 from ipyclaude.history import import_history
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing import Reply, ScriptedModel, text, thinking, tool

@@ -19,7 +19,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from .extension import make_transcripts
+    from .engines import make_transcripts
     from .importing import import_and_tell, terminal_bar
     from .settings import IPyClaude
     from .store.sqlite import SqliteStore

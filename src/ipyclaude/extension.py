@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from .engine import Engine, EngineOptions, Tool
-from .engine.forking import fold_summary
+from .engines import Engines, make_transcripts
 from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, UsageMistake
 from .host import Host
 from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
 from .leases import Lease, SharedLease, StoreLease, alive, make_holder
 from .messages import SessionInfo, Value
-from .notebook.lending import SERVER, UNASKED, Borrower, Notebook
+from .notebook.lending import UNASKED, Notebook
 from .notebook.recording import Recorder
 from .notebook.undoing import Undo
 from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
 from .queueing import PromptQueue
-from .recovery import abandoned, unheard
+from .recovery import abandoned
 from .runtime import Runtime
 from .session import Session
-from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
+from .settings import IPyClaude
 from .store.replication import Replication
 from .store.sqlite import SqliteStore
-from .store.transcripts import TranscriptStore
 
 if TYPE_CHECKING:
     from .chat import ClaudeChat
@@ -45,8 +41,6 @@ NO_DEPLOYMENT = (
     "Set CONVEX_URL or c.IPyClaude.convex_url and restart the kernel; ipyclaude deploy prepares "
     "a deployment.",
 )
-#: Messages among which an answer tells that Claude has something to remember.
-_LOOK_BACK = 200
 
 
 class App:
@@ -75,6 +69,15 @@ class App:
         budget = self.settings.context_budget if self.settings.lend_notebook else 0
         self.notebook = Notebook(self.runtime, self.host, recorder, budget)
         self.undo = Undo()
+        self.engines = Engines(
+            settings=self.settings,
+            policy=self.policy,
+            store=self.store,
+            transcripts=self.transcripts,
+            sync=self.sync,
+            notebook=self.notebook,
+            undo=self.undo,
+        )
         self.current: Session | None = None
         self.views: list[View] = []
         self._sessions: dict[str, Session] = {}
@@ -173,11 +176,11 @@ class App:
                 info,
                 store=self.store,
                 permissions=self.permissions,
-                make_engine=self._make_engine,
-                context=self._goes_along,
-                options=self._options(info),
+                make_engine=self.engines.make,
+                context=self.engines.goes_along,
+                options=self.engines.options(info),
                 lease=self._lease(info),
-                guard=self._guard,
+                guard=self.engines.guard,
             )
             self._sessions[info.client_id] = session
             if self.sync is not None:
@@ -185,13 +188,6 @@ class App:
             if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
                 session.recover()
         return session
-
-    def _goes_along(self, session_id: str) -> str:
-        """Return what goes along with a prompt by itself (not on the loop)."""
-        info = self.store.session(session_id)
-        claude_id = (info.claude_session_id if info else None) or ""
-        lost = unheard(self.store, session_id, lambda turn: self.transcripts.holds(claude_id, turn))
-        return "\n\n".join(filter(None, (lost, self.notebook.context.take(session_id))))
 
     def _lease(self, info: SessionInfo) -> Lease:
         here = StoreLease(self.store, info.client_id, self._holder)
@@ -264,32 +260,6 @@ class App:
         """The sessions that are open in this kernel."""
         return list(self._sessions.values())
 
-    def _options(self, info: SessionInfo) -> EngineOptions:
-        s = self.settings
-        known = info.claude_session_id or str(uuid4())
-        return EngineOptions(
-            cwd=info.cwd if Path(info.cwd).is_dir() else str(Path.cwd()),
-            session_id=known,
-            resume=known if self.transcripts.has(known) else None,
-            model=s.model,
-            permission_mode=cast("Any", s.permission_mode),
-            effort=cast("Any", s.effort),
-            max_budget_usd=s.max_budget_usd,
-            append_system_prompt=s.append_system_prompt,
-            add_dirs=tuple(s.add_dirs),
-            mcp_servers=dict(s.mcp_servers),
-            isolated=s.isolated,
-            env=dict(s.env),
-            cli_path=s.cli_path,
-        )
-
-    def _guard(self, options: EngineOptions) -> EngineOptions:
-        return self.policy.guard(options, self._spent_today)
-
-    def _spent_today(self) -> float:
-        today = time.strftime("%Y-%m-%d")
-        return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
-
     def complete(self, session: Session) -> None:
         """Wait until all that was said in a session is here, if it can be had (main thread)."""
         if self.sync is not None:
@@ -304,49 +274,6 @@ class App:
         """See to it that older messages are in the store, if they can be had."""
         if self.sync is not None:
             await self.sync.replica.older(session_id, before, limit)
-
-    def _remember(self, session: Session) -> None:
-        """Let the next engine go on from Claude's memory, wherever that is (not on the loop)."""
-        info = session.info
-        if self.sync is not None:
-            said = self.store.messages(info.client_id, limit=_LOOK_BACK).messages
-            # What Claude said has an entry in its transcript.
-            needed = any(message.uuid is not None for message in said)
-            self.sync.fetch_memory(info, needed=needed)
-        known = session.options.session_id
-        resume = known if self.transcripts.has(known) else None
-        session.options = replace(session.options, resume=resume)
-
-    def _make_engine(self, session: Session) -> Engine:
-        from .engine.claude import ClaudeEngine
-
-        self._remember(session)
-        return ClaudeEngine(
-            session.options,
-            ask=session.decide,
-            transcripts=self.transcripts,
-            todos=self.store.todos(session.info.client_id).todos,
-            tools={SERVER: self._lent(session)} if self.settings.lend_notebook else {},
-        )
-
-    def _lent(self, session: Session) -> tuple[Tool, ...]:
-        def asked(name: str) -> Any:
-            return getattr(session.question, name, None)
-
-        tools = self.notebook.tools(
-            Borrower(
-                parent=lambda: asked("parent"),
-                cell_id=lambda: asked("cell_id"),
-                change_cells=lambda: asked("change_cells"),
-                note_undo=lambda change: self.undo.note(
-                    session.info.client_id, str(asked("turn_id")), change
-                ),
-                tell=session.say,
-                stop=session.stop,
-            )
-        )
-        # A user's own Claude settings may allow a tool unasked; one that isn't lent can't run.
-        return tuple(t for t in tools if not self.policy.refusal(f"mcp__{SERVER}__{t.name}"))
 
     # -- what views need ---------------------------------------------------------------
 
@@ -428,25 +355,7 @@ class App:
         self, session: Session, *, model: str | None, mode: str | None, effort: str | None
     ) -> None:
         """Change model, permission mode or effort from the next turn on."""
-        if mode is not None and mode not in PERMISSION_MODES:
-            raise UsageMistake(
-                f"There is no permission mode {mode!r}.",
-                fix=f"Use one of {', '.join(PERMISSION_MODES)}.",
-            )
-        if effort and effort not in EFFORTS:
-            raise UsageMistake(
-                f"There is no effort {effort!r}.", fix=f"Use one of {', '.join(EFFORTS)}."
-            )
-        changes: dict[str, Any] = {}
-        if effort is not None:
-            changes["effort"] = effort or None  # an empty one: as the model is used to
-        if model:
-            changes["model"] = model
-        if mode:
-            changes["permission_mode"] = mode
-        wanted = replace(session.options, **changes)
-        self._guard(wanted)
-        session.options = wanted
+        self.engines.configure(session, model=model, mode=mode, effort=effort)
 
     def session(self, ref: str | None) -> Session:
         """Return a session by name or id, else the notebook's own."""
@@ -477,11 +386,6 @@ class App:
         finally:
             self.runtime.close()
             self.store.close()
-
-
-def make_transcripts(store: SqliteStore) -> TranscriptStore:
-    """Build the transcript store; the SDK's summary fold is loaded when it is first needed."""
-    return TranscriptStore(store, fold=fold_summary)
 
 
 def describe(error: BaseException) -> str:

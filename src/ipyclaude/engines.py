@@ -1,0 +1,149 @@
+"""How an engine is made for a session: its options, limits, tools, and what Claude remembers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from .engine import Engine, EngineOptions, Tool
+from .engine.forking import fold_summary
+from .exceptions import UsageMistake
+from .messages import SessionInfo
+from .notebook.lending import SERVER, Borrower, Notebook
+from .notebook.undoing import Undo
+from .policy import Policy
+from .recovery import unheard
+from .session import Session
+from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
+from .store.sqlite import SqliteStore
+from .store.transcripts import TranscriptStore
+
+if TYPE_CHECKING:
+    from .syncing import Syncing
+
+#: Messages among which an answer tells that Claude has something to remember.
+_LOOK_BACK = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engines:
+    """What a kernel's engines are made of; `sync` is None where sessions stay on this machine."""
+
+    settings: IPyClaude
+    policy: Policy
+    store: SqliteStore
+    transcripts: TranscriptStore
+    sync: Syncing | None
+    notebook: Notebook
+    undo: Undo
+
+    def options(self, info: SessionInfo) -> EngineOptions:
+        """Return what a session's engine begins with."""
+        s = self.settings
+        known = info.claude_session_id or str(uuid4())
+        return EngineOptions(
+            cwd=info.cwd if Path(info.cwd).is_dir() else str(Path.cwd()),
+            session_id=known,
+            resume=known if self.transcripts.has(known) else None,
+            model=s.model,
+            permission_mode=cast("Any", s.permission_mode),
+            effort=cast("Any", s.effort),
+            max_budget_usd=s.max_budget_usd,
+            append_system_prompt=s.append_system_prompt,
+            add_dirs=tuple(s.add_dirs),
+            mcp_servers=dict(s.mcp_servers),
+            isolated=s.isolated,
+            env=dict(s.env),
+            cli_path=s.cli_path,
+        )
+
+    def make(self, session: Session) -> Engine:
+        """Make a session's engine (not on the loop)."""
+        from .engine.claude import ClaudeEngine
+
+        self._remember(session)
+        return ClaudeEngine(
+            session.options,
+            ask=session.decide,
+            transcripts=self.transcripts,
+            todos=self.store.todos(session.info.client_id).todos,
+            tools={SERVER: self._lent(session)} if self.settings.lend_notebook else {},
+        )
+
+    def goes_along(self, session_id: str) -> str:
+        """Return what goes along with a prompt by itself (not on the loop)."""
+        info = self.store.session(session_id)
+        claude_id = (info.claude_session_id if info else None) or ""
+        lost = unheard(self.store, session_id, lambda turn: self.transcripts.holds(claude_id, turn))
+        return "\n\n".join(filter(None, (lost, self.notebook.context.take(session_id))))
+
+    def guard(self, options: EngineOptions) -> EngineOptions:
+        """Return the options within the administrator's limits, or refuse them."""
+        return self.policy.guard(options, self._spent_today)
+
+    def configure(
+        self, session: Session, *, model: str | None, mode: str | None, effort: str | None
+    ) -> None:
+        """Change model, permission mode or effort from the next turn on."""
+        if mode is not None and mode not in PERMISSION_MODES:
+            raise UsageMistake(
+                f"There is no permission mode {mode!r}.",
+                fix=f"Use one of {', '.join(PERMISSION_MODES)}.",
+            )
+        if effort and effort not in EFFORTS:
+            raise UsageMistake(
+                f"There is no effort {effort!r}.", fix=f"Use one of {', '.join(EFFORTS)}."
+            )
+        changes: dict[str, Any] = {}
+        if effort is not None:
+            changes["effort"] = effort or None  # an empty one: as the model is used to
+        if model:
+            changes["model"] = model
+        if mode:
+            changes["permission_mode"] = mode
+        wanted = replace(session.options, **changes)
+        self.guard(wanted)
+        session.options = wanted
+
+    def _remember(self, session: Session) -> None:
+        """Let the next engine go on from Claude's memory, wherever that is (not on the loop)."""
+        info = session.info
+        if self.sync is not None:
+            said = self.store.messages(info.client_id, limit=_LOOK_BACK).messages
+            # What Claude said has an entry in its transcript.
+            needed = any(message.uuid is not None for message in said)
+            self.sync.fetch_memory(info, needed=needed)
+        known = session.options.session_id
+        resume = known if self.transcripts.has(known) else None
+        session.options = replace(session.options, resume=resume)
+
+    def _lent(self, session: Session) -> tuple[Tool, ...]:
+        def asked(name: str) -> Any:
+            return getattr(session.question, name, None)
+
+        tools = self.notebook.tools(
+            Borrower(
+                parent=lambda: asked("parent"),
+                cell_id=lambda: asked("cell_id"),
+                change_cells=lambda: asked("change_cells"),
+                note_undo=lambda change: self.undo.note(
+                    session.info.client_id, str(asked("turn_id")), change
+                ),
+                tell=session.say,
+                stop=session.stop,
+            )
+        )
+        # A user's own Claude settings may allow a tool unasked; one that isn't lent can't run.
+        return tuple(t for t in tools if not self.policy.refusal(f"mcp__{SERVER}__{t.name}"))
+
+    def _spent_today(self) -> float:
+        today = time.strftime("%Y-%m-%d")
+        return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
+
+
+def make_transcripts(store: SqliteStore) -> TranscriptStore:
+    """Build the transcript store; the SDK's summary fold is loaded when it is first needed."""
+    return TranscriptStore(store, fold=fold_summary)
