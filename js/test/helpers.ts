@@ -29,6 +29,20 @@ export function show(model: MockModel = new MockModel()): Shown {
   return { model, el, cleanUp };
 }
 
+/** Show a view of this kind, and let its first snapshot be drawn. */
+export async function ready(
+  part: Parameters<MockModel["snapshot"]>[0] = {},
+  kind?: "turn" | "watch",
+): Promise<Shown> {
+  const shown = show(new MockModel(kind ?? "chat"));
+  shown.model.snapshot(part);
+  await frame();
+  return shown;
+}
+
+/** What the page asked last. */
+export const last = (model: MockModel) => model.sent.at(-1);
+
 /** Let an animation frame and what was promised pass. */
 export async function frame(): Promise<void> {
   await vi.advanceTimersByTimeAsync(20);
