@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from .engine import Engine, EngineOptions, Tool
+from .checkpoints import Checkpoints
+from .engine import Engine, EngineOptions, OnFile, Tool
 from .engine.forking import fold_summary
 from .exceptions import UsageMistake
 from .messages import SessionInfo
 from .notebook.lending import SERVER, Borrower, Notebook
-from .notebook.undoing import Undo
 from .policy import Policy
+from .protocol import CellChange
 from .recovery import unheard
 from .session import Session
 from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
@@ -38,7 +40,7 @@ class Engines:
     transcripts: TranscriptStore
     sync: Syncing | None
     notebook: Notebook
-    undo: Undo
+    checkpoints: Checkpoints
 
     def options(self, info: SessionInfo) -> EngineOptions:
         """Return what a session's engine begins with."""
@@ -71,6 +73,7 @@ class Engines:
             transcripts=self.transcripts,
             todos=self.store.todos(session.info.client_id).todos,
             tools={SERVER: self._lent(session)} if self.settings.lend_notebook else {},
+            on_file=self._keeper(session),
         )
 
     def goes_along(self, session_id: str) -> str:
@@ -124,20 +127,40 @@ class Engines:
         def asked(name: str) -> Any:
             return getattr(session.question, name, None)
 
+        def note(change: CellChange) -> None:
+            session_id, turn_id = session.info.client_id, str(asked("turn_id"))
+            try:
+                self.checkpoints.note(session_id, turn_id, change)
+            except OSError as error:
+                session.say("%claude_session undo will not take this change back.", f"{error}.")
+
         tools = self.notebook.tools(
             Borrower(
                 parent=lambda: asked("parent"),
                 cell_id=lambda: asked("cell_id"),
                 change_cells=lambda: asked("change_cells"),
-                note_undo=lambda change: self.undo.note(
-                    session.info.client_id, str(asked("turn_id")), change
-                ),
+                note_undo=note,
                 tell=session.say,
                 stop=session.stop,
             )
         )
         # A user's own Claude settings may allow a tool unasked; one that isn't lent can't run.
         return tuple(t for t in tools if not self.policy.refusal(f"mcp__{SERVER}__{t.name}"))
+
+    def _keeper(self, session: Session) -> OnFile:
+        """Return what keeps a copy of each file before a tool of the session changes it."""
+
+        async def keep(path: Path, changed: bool) -> None:
+            question = session.question
+            if question is None:
+                return
+            note = self.checkpoints.after if changed else self.checkpoints.before
+            try:
+                await asyncio.to_thread(note, session.info.client_id, question.turn_id, path)
+            except OSError as error:
+                session.say(f"%claude_session undo will not bring {path.name} back.", f"{error}.")
+
+        return keep
 
     def _spent_today(self) -> float:
         today = time.strftime("%Y-%m-%d")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
+from .checkpoints import Checkpoints
 from .engines import Engines, make_transcripts
 from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, UsageMistake
 from .host import Host
@@ -18,7 +19,6 @@ from .leases import Lease, SharedLease, StoreLease, alive, make_holder
 from .messages import SessionInfo, Value
 from .notebook.lending import UNASKED, Notebook
 from .notebook.recording import Recorder
-from .notebook.undoing import Undo
 from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
@@ -68,7 +68,7 @@ class App:
         )
         budget = self.settings.context_budget if self.settings.lend_notebook else 0
         self.notebook = Notebook(self.runtime, self.host, recorder, budget)
-        self.undo = Undo()
+        self.checkpoints = Checkpoints(self.settings.store_path.parent / "undo")
         self.engines = Engines(
             settings=self.settings,
             policy=self.policy,
@@ -76,7 +76,7 @@ class App:
             transcripts=self.transcripts,
             sync=self.sync,
             notebook=self.notebook,
-            undo=self.undo,
+            checkpoints=self.checkpoints,
         )
         self.current: Session | None = None
         self.views: list[View] = []
@@ -337,6 +337,7 @@ class App:
 
     def remove(self, info: SessionInfo, *, everywhere: bool = False) -> None:
         """Delete a session's rows: those on this machine, or in Convex and on all servers too."""
+        self.checkpoints.forget(info.client_id)
         if self.sync is None or info.local or everywhere:
             self.store.delete_session(info.client_id)
         else:

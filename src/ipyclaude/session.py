@@ -21,7 +21,7 @@ from .engine import (
     TurnEnded,
     TurnStarted,
 )
-from .exceptions import EngineError, SessionBusy
+from .exceptions import SessionBusy
 from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TextBlock, Value, now_ms
@@ -211,7 +211,7 @@ class Session:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return
         along = await self._along()
-        # By the turn's id the engine finds the files as they were before it.
+        # By the turn's id its prompt is found in Claude's own memory.
         asking = engine.ask((*turn.question.content, *along), uuid=turn.question.turn_id)
         try:
             async for event in asking:
@@ -255,25 +255,6 @@ class Session:
         """Tell the reader of the running turn something."""
         if self._running is not None:
             self._running.tell(what, why)
-
-    async def rewind(self, turn_id: str) -> None:
-        """Put files back as they were before a turn.
-
-        Raises
-        ------
-        SessionBusy
-            A turn is running.
-        EngineError
-            Claude's process that changed them has ended.
-        """
-        self.check_free()
-        if self._engine is None:
-            raise EngineError(
-                "The files cannot be put back.",
-                why="This kernel has not asked Claude in this session.",
-                fix="Look for them in your version control.",
-            )
-        await self._engine.rewind(turn_id)
 
     # -- stop, close ------------------------------------------------------------------
 

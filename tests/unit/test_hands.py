@@ -1,4 +1,4 @@
-"""One page, and only one, changes the notebook's cells; and what it did is taken back in order."""
+"""One page, and only one, changes the notebook's cells."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from ipyclaude import hands as module
 from ipyclaude.hands import Hands
-from ipyclaude.notebook.undoing import Undo
 from ipyclaude.protocol import CellChange
 from ipyclaude.requests import Changed
 
@@ -46,18 +45,3 @@ async def test_where_no_page_does_it_nothing_is_waited_for(
     await asyncio.sleep(0)
     assert hands.claim("a") or not claims
     assert await doing is None
-
-
-def test_the_last_turn_is_taken_back_first_and_backwards() -> None:
-    """Each session has its own turns, and what could not be undone is kept."""
-    undo = Undo()
-    for turn, name in (("1", "a"), ("2", "b"), ("2", "c")):
-        undo.note("s", turn, change(name))
-    assert undo.take("other") == ()
-    last = undo.take("s")
-    assert [each.source for each in last] == ["c", "b"]
-    undo.put_back("s", "2", last[1:])
-    assert undo.last("s") == "2"
-    assert undo.take("s") == (change("b"),)
-    assert undo.take("s") == (change("a"),)
-    assert undo.take("s") == ()

@@ -7,9 +7,10 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
+from ..checkpoints import Kept
 from ..exceptions import UsageMistake
 from ..extension import App
-from ..messages import ToolUseBlock, new_id
+from ..messages import new_id
 from ..notebook.context import tokens
 from ..output import Output
 from ..protocol import CellChange
@@ -17,7 +18,6 @@ from ..session import Session
 from ..tables import show_text
 from .registry import arg, command
 
-FILE_TOOLS = frozenset({"Edit", "MultiEdit", "NotebookEdit", "Write"})
 SEEN_SECONDS = 5.0  # how long a page may take to show what will change its cells
 
 
@@ -41,44 +41,54 @@ def _context(app: App, args: argparse.Namespace) -> None:
         show_text(f"About {tokens(text):,} of {context.budget:,} tokens:\n\n{text}")
 
 
-@command("undo", "take back what Claude's last turn did to cells and files")
-def _undo(app: App, _: argparse.Namespace) -> None:
+@command(
+    "undo",
+    "take back what Claude's last turn did to cells and files",
+    arg("--force", action="store_true", help="files too that were changed since"),
+)
+def _undo(app: App, args: argparse.Namespace) -> None:
     session = app.session_for(None)
     session.check_free()
-    session_id = session.info.client_id
-    cells_turn, files_turn = app.undo.last(session_id), _last_files_turn(app, session_id)
-    # Ids of turns sort by time.
-    turn = max(cells_turn, files_turn)
+    session_id, checkpoints = session.info.client_id, app.checkpoints
+    turn = checkpoints.last(session_id)
     if not turn:
         show_text("No turn has changed a cell or a file, or all of it has been taken back.")
         return
-    told: list[str] = []
-    if files_turn == turn:
-        app.runtime.run(session.rewind(turn))
-        app.undo.rewound.add(turn)
-        told.append("Files are as they were before the turn.")
-    if cells_turn == turn:
-        told += _undo_cells(app, session, turn)
-    show_text("\n".join(told))
-
-
-def _last_files_turn(app: App, session_id: str) -> str:
-    """Return the id of the last turn whose file tools have not been undone; empty if none."""
-    for message in reversed(app.store.messages(session_id, limit=1000).messages):
-        names = {block.name for block in message.content if isinstance(block, ToolUseBlock)}
-        if names & FILE_TOOLS and message.turn_id not in app.undo.rewound:
-            return message.turn_id
-    return ""
-
-
-def _undo_cells(app: App, session: Session, turn: str) -> list[str]:
-    session_id = session.info.client_id
-    changes = app.undo.take(session_id)
-    failed = _take_back(app, session, changes)
-    if failed:
-        app.undo.put_back(session_id, turn, changes[-len(failed) :])
+    files, changes = checkpoints.changed(session_id, turn), checkpoints.cells(session_id, turn)
+    told, left = _put_back(files, force=args.force)
+    failed = _take_back(app, session, changes) if changes else []
     done = len(changes) - len(failed)
-    return [f"{done} of {len(changes)} changes of cells are taken back.", *failed]
+    if changes:
+        told += [f"{done} of {len(changes)} changes of cells are taken back.", *failed]
+    checkpoints.leave(session_id, turn, left, changes[done:])
+    show_text("\n".join(filter(None, told)))
+
+
+def _put_back(files: Sequence[Kept], *, force: bool) -> tuple[list[str], list[Kept]]:
+    """Make files what they were; return what to say of each, and those that are left."""
+    told: list[str] = []
+    left: list[Kept] = []
+    for kept in files:
+        try:
+            words, is_left = _put_one_back(kept, force=force)
+        except OSError as error:
+            words, is_left = f"{kept.path} cannot be put back: {error.strerror}.", True
+        told.append(words)
+        if is_left:
+            left.append(kept)
+    return told, left
+
+
+def _put_one_back(kept: Kept, *, force: bool) -> tuple[str, bool]:
+    if kept.missing:
+        why = f"no copy was kept, as {kept.missing}. Look in your version control."
+        return f"{kept.path} stays as it is: {why}", False
+    if not kept.stands and not force:
+        why = "it was changed after the turn (undo --force puts it back all the same)"
+        return f"{kept.path} stays as it is: {why}.", True
+    kept.put_back()
+    done = "is as it was before the turn" if kept.copy else "is gone again: the turn had made it"
+    return f"{kept.path} {done}.", False
 
 
 def _take_back(app: App, session: Session, changes: Sequence[CellChange]) -> list[str]:

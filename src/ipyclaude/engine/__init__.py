@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..messages import ContentBlock, ResultBlock, Todo
@@ -42,6 +43,9 @@ class Decision:
 
 
 Ask = Callable[[ToolRequest], Awaitable[Decision]]
+
+#: Told of each file that a tool is about to change (False), and has changed (True).
+OnFile = Callable[[Path, bool], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -211,16 +215,6 @@ class Engine(Protocol):
 
     async def configure(self, options: EngineOptions) -> None:
         """Use these options from the next turn on; reconnects only where it must."""
-        ...
-
-    async def rewind(self, uuid: str) -> None:
-        """Put files back as they were before the turn that was asked with this `uuid`.
-
-        Raises
-        ------
-        EngineError
-            The process that changed them has ended, or they can't be written.
-        """
         ...
 
     async def interrupt(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import collections
 import logging
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,11 +25,12 @@ from claude_agent_sdk import (
 )
 
 from ..exceptions import EngineError
-from ..identity import SECRET_VARIABLES
 from ..messages import ContentBlock, ResultBlock, Todo
-from . import Ask, EngineEvent, EngineOptions, Tool, ToolRequest, TurnEnded
+from . import Ask, EngineEvent, EngineOptions, OnFile, Tool, ToolRequest, TurnEnded
 from .errors import cli_died, cli_not_found, from_result, malformed
 from .events import EventMapper, Raw
+from .hooks import file_hooks
+from .launching import launch_options
 from .spawning import apart
 from .tools import make_server
 
@@ -40,8 +40,6 @@ logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
 #: Changed on a running process by a control request; everything else needs a new process.
 _LIVE_OPTIONS = ("model", "permission_mode")
 _STDERR_LINES = 50
-#: Asks multiple-choice questions by a dialogue of the terminal; here it could only hang.
-_NEEDS_TERMINAL = ("AskUserQuestion",)
 
 
 class _Turn:
@@ -67,6 +65,8 @@ class ClaudeEngine:
         The to-do list so far, so that an update of an old item finds it.
     tools
         Tools of this process, by the name of the MCP server that offers them.
+    on_file
+        Is told of each file before and after a tool changes it.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class ClaudeEngine:
         transcripts: Any,
         todos: Sequence[Todo] = (),
         tools: Mapping[str, Sequence[Tool]] | None = None,
+        on_file: OnFile | None = None,
     ) -> None:
         self._wanted = options
         self._running: EngineOptions | None = None
@@ -84,6 +85,7 @@ class ClaudeEngine:
         self._ask = ask
         self._transcripts = transcripts
         self._tools = dict(tools or {})
+        self._hooks = file_hooks(on_file)
         self._mapper = EventMapper(tuple(todos))
         self._client: ClaudeSDKClient | None = None
         self._lines: AsyncIterator[Raw] | None = None
@@ -120,23 +122,6 @@ class ClaudeEngine:
         finally:
             if not finished:
                 await self.close()  # whoever asked went away in the middle
-
-    async def rewind(self, uuid: str) -> None:
-        """Put files back as they were before the turn that was asked with this `uuid`."""
-        if self._client is None:
-            raise EngineError(
-                "The files cannot be put back.",
-                why="Claude's process that changed them has ended, and its copies with it.",
-                fix="Look for them in your version control.",
-            )
-        try:
-            await self._client.rewind_files(uuid)
-        except Exception as error:  # the SDK raises bare Exception on control errors
-            raise EngineError(
-                "The files cannot be put back.",
-                why=str(error),
-                fix="Look for them in your version control.",
-            ) from error
 
     async def interrupt(self) -> None:
         """Stop the running turn."""
@@ -289,32 +274,12 @@ class ClaudeEngine:
             await client.disconnect()
 
     def _sdk_options(self, wanted: EngineOptions) -> ClaudeAgentOptions:
-        resuming = self._resume is not None
-        forking = resuming and wanted.fork and self._resume == wanted.resume
-        return ClaudeAgentOptions(
-            cwd=wanted.cwd,
-            resume=self._resume,
-            session_id=wanted.session_id if forking or not resuming else None,
-            fork_session=forking,
-            resume_session_at=wanted.fork_at if forking else None,
-            model=wanted.model,
-            permission_mode=wanted.permission_mode,
-            effort=wanted.effort,
-            max_budget_usd=wanted.max_budget_usd,
-            system_prompt=_system_prompt(wanted.append_system_prompt),
-            add_dirs=list(wanted.add_dirs),
+        options = launch_options(wanted, resume=self._resume)
+        return replace(
+            options,
             mcp_servers={**self._servers(), **wanted.mcp_servers},
-            setting_sources=[] if wanted.isolated else None,
-            env=_env(wanted),
-            cli_path=wanted.cli_path,
-            tools=None if wanted.tools is None else list(wanted.tools),
-            strict_mcp_config=wanted.own_mcp_servers_only,
-            allowed_tools=list(wanted.allowed_tools),
-            disallowed_tools=[*wanted.disallowed_tools, *_NEEDS_TERMINAL],
-            output_format=_output_format(wanted.output_schema),
-            include_partial_messages=True,
-            forward_subagent_text=True,
             can_use_tool=self._decide,
+            hooks=self._hooks,
             session_store=self._transcripts,
             session_store_flush="eager",
             stderr=self._stderr.append,
@@ -349,30 +314,6 @@ def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
         f"{rule.tool_name}({rule.rule_content})" if rule.rule_content else rule.tool_name
         for rule in rules
     )
-
-
-def _env(wanted: EngineOptions) -> dict[str, str]:
-    ours = {
-        # Off by default on the newest models (CLI 2.1.330).
-        "CLAUDE_CODE_ENABLE_TODO_TOOLS": "1",
-        # The CLI's own 10 retries last for minutes; these take about 15 s, each with a notice.
-        "CLAUDE_CODE_MAX_RETRIES": "5",
-        # What the SDK's `enable_file_checkpointing` sets; the SDK (0.2.187) refuses that together
-        # with a session store, as the copies stay on this machine. `rewind` says so.
-        "CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING": "true",
-    }
-    # The SDK hands the whole environment on, and can only change it: an empty text hides a secret.
-    hidden = {name: "" for name in SECRET_VARIABLES if name in os.environ}
-    return {**{k: v for k, v in ours.items() if k not in os.environ}, **hidden, **wanted.env}
-
-
-def _system_prompt(append: str | None) -> Any:
-    preset = {"type": "preset", "preset": "claude_code"}
-    return {**preset, "append": append} if append else preset
-
-
-def _output_format(schema: dict[str, Any] | None) -> dict[str, Any] | None:
-    return {"type": "json_schema", "schema": schema} if schema is not None else None
 
 
 async def _prompt(turn: _Turn) -> AsyncIterator[dict[str, Any]]:

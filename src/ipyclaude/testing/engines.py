@@ -41,7 +41,6 @@ class ScriptedEngine:
         self._stop = asyncio.Event()
         self.asked: list[tuple[ContentBlock, ...]] = []
         self.options: list[EngineOptions] = []
-        self.rewound: list[str] = []
         self.closed = False
 
     async def configure(self, options: EngineOptions) -> None:
@@ -77,10 +76,6 @@ class ScriptedEngine:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-
-    async def rewind(self, uuid: str) -> None:
-        """Remember what was to be put back."""
-        self.rewound.append(uuid)
 
     async def interrupt(self) -> None:
         """Stop the running script."""
