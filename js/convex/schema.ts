@@ -5,6 +5,7 @@ import {
   chunkRow,
   deltaRow,
   fileRow,
+  linkedIdentity,
   messageRow,
   role,
   sessionCounters,
@@ -21,7 +22,37 @@ export default defineSchema({
     email: v.optional(v.string()),
     imageUrl: v.optional(v.string()),
     tokenIdentifier: v.string(),
-  }).index("by_token", ["tokenIdentifier"]),
+    /** The user that this one became one with: what is left here is whose words are whose. */
+    joinedTo: v.optional(userId),
+    /** The user whose rows are just being moved here. */
+    absorbing: v.optional(userId),
+  })
+    .index("by_token", ["tokenIdentifier", "joinedTo"])
+    .index("by_joined", ["joinedTo"]),
+
+  // Identities that were linked to a user; the first one is in the user's row. None is in two.
+  identities: defineTable({ userId, tokenIdentifier: v.string(), linkedAt: v.number() })
+    .index("by_token", ["tokenIdentifier"])
+    .index("by_user", ["userId", "linkedAt"]),
+
+  // A user's code for linking, one at most; `other` is who redeemed it.
+  links: defineTable({
+    userId,
+    codeHash: v.string(),
+    maker: linkedIdentity,
+    other: v.optional(linkedIdentity),
+    expiresAt: v.number(),
+  })
+    .index("by_user", ["userId"])
+    .index("by_code", ["codeHash"]),
+
+  // As `rateLimitTables` of convex-helpers, whose types are not exact about what is optional.
+  rateLimits: defineTable({
+    name: v.string(),
+    key: v.optional(v.string()),
+    value: v.number(),
+    ts: v.number(),
+  }).index("name", ["name", "key"]),
 
   workspaces: defineTable({
     userId,

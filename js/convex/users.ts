@@ -2,7 +2,7 @@ import { v } from "convex/values";
 import type { Doc } from "./_generated/dataModel";
 import { authedMutation, authedQuery } from "./functions";
 import { refusal } from "./model/errors";
-import { profile } from "./model/users";
+import { profile, stubsOf } from "./model/users";
 import { API_VERSION } from "./version";
 
 const fields = {
@@ -23,19 +23,28 @@ export const me = authedQuery({
 /** Make the user at the first sign-in, keep the name current; `now` is the server's clock. */
 export const ensure = authedMutation({
   args: {},
-  returns: v.object({ ...fields, api: v.number(), now: v.number() }),
+  returns: v.object({
+    ...fields,
+    /** Users that became one with this one. */
+    formerly: v.array(v.id("users")),
+    api: v.number(),
+    now: v.number(),
+  }),
   handler: async (ctx) => {
     const identity = await ctx.auth.getUserIdentity();
     if (identity === null) throw refusal("Unauthenticated", "Nobody is signed in.");
-    const said = profile(identity);
+    // The first identity names the person: with each one's own name it would go back and forth.
+    const isFirst = identity.tokenIdentifier === ctx.user.tokenIdentifier;
+    const said = isFirst ? profile(identity) : {};
     const next = { ...ctx.user, ...said };
     const { name, email, imageUrl } = ctx.user;
     if (next.name !== name || next.email !== email || next.imageUrl !== imageUrl)
       await ctx.db.patch("users", ctx.user._id, said);
-    return { ...userRow(next), api: API_VERSION, now: Date.now() };
+    const formerly = (await stubsOf(ctx.db, ctx.user._id)).map(({ _id }) => _id);
+    return { ...userRow(next), formerly, api: API_VERSION, now: Date.now() };
   },
 });
 
-function userRow({ _id, _creationTime, ...user }: Doc<"users">) {
+function userRow({ _id, _creationTime, joinedTo, absorbing, ...user }: Doc<"users">) {
   return { userId: _id, ...user };
 }

@@ -8,6 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 PRIVATE = "ada's own words"
+#: Her identity, which anybody may know.
+ADA = "https://issuer.test|ada-of-access"
 
 Args = dict[str, Any]
 
@@ -123,6 +125,12 @@ CASES: dict[str, list[Callable[[Ids], Args]]] = {
     "files:get": [lambda ids: {"session": ids.session, "sha256": ids.sha256}],
     "files:save": [lambda ids: {"session": ids.session, "storageId": ids.storage, **file(ids)}],
     "files:uploadUrl": [lambda _: {}],
+    "linking:cancel": [lambda _: {}],
+    "linking:confirm": [lambda _: {"identity": ADA}],
+    "linking:mine": [lambda _: {}],
+    "linking:redeem": [lambda ids: {"code": ids.client, "agreed": ADA}],
+    "linking:start": [lambda _: {"codeHash": "0" * 64}],
+    "linking:unlink": [lambda _: {"identity": ADA}],
     "messages:after": [lambda ids: {"session": ids.session, "after": 0}],
     "messages:append": [
         lambda ids: {"session": ids.session, "messages": [message(ids)]},

@@ -2,6 +2,7 @@
 import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader, MutationCtx, QueryCtx } from "../_generated/server";
 import { notFound } from "./errors";
+import { selves } from "./users";
 import type { Role } from "./values";
 
 export type Reading = QueryCtx & { user: Doc<"users"> | null };
@@ -27,12 +28,20 @@ type Caller = { db: DatabaseReader; user: Doc<"users"> | null };
 export async function accessTo(ctx: Caller, clientId: string, need: Need): Promise<Access | null> {
   const { user } = ctx;
   if (user === null) return null;
-  const member = await ctx.db
-    .query("members")
-    .withIndex("by_user", (q) => q.eq("userId", user._id).eq("clientId", clientId))
-    .first();
+  const member = await memberOf(ctx.db, user, clientId);
   if (member === null || !MAY[member.role].includes(need)) return null;
   return { sessionId: member.sessionId, clientId, role: member.role };
+}
+
+async function memberOf(db: DatabaseReader, user: Doc<"users">, clientId: string) {
+  for (const userId of selves(user)) {
+    const member = await db
+      .query("members")
+      .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
+      .first();
+    if (member !== null) return member;
+  }
+  return null;
 }
 
 /** Return the caller's access to a session, or refuse without a word on whether it exists. */

@@ -1,7 +1,13 @@
 import { ConvexError } from "convex/values";
 
 /** What the server refuses for good; any other error is a fault that passes. */
-export type Code = "Unauthenticated" | "NotFound" | "Invalid" | "VersionMismatch" | "TooLarge";
+export type Code =
+  | "Unauthenticated"
+  | "NotFound"
+  | "Invalid"
+  | "VersionMismatch"
+  | "TooLarge"
+  | "Busy";
 
 /** Make an error that reaches the client whole: a code for it, a message for a person. */
 export function refusal(code: Code, message: string, more: Record<string, string | number> = {}) {

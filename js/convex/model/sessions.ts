@@ -5,6 +5,7 @@ import type { DatabaseReader, DatabaseWriter } from "../_generated/server";
 import { type Access, accessTo, rowOf, sessionFor, type Writing } from "./access";
 import { notFound, refusal } from "./errors";
 import { checkSize, EXTRA_BYTES, TEXT_BYTES } from "./limits";
+import { selves } from "./users";
 import type { Role, SessionInput, SessionPatch, SessionRow } from "./values";
 import { ensureWorkspace } from "./workspaces";
 
@@ -41,10 +42,8 @@ export async function upsertSession(ctx: Writing, input: SessionInput): Promise<
 async function createSession(ctx: Writing, input: SessionInput): Promise<Access> {
   const { clientId } = input;
   const userId = ctx.user._id;
-  const tombstone = await ctx.db
-    .query("sessions")
-    .withIndex("by_client", (q) => q.eq("clientId", clientId).eq("userId", userId))
-    .first();
+  const known = selves(ctx.user).map(async (self) => await findSession(ctx.db, clientId, self));
+  const tombstone = (await Promise.all(known)).find((row) => row !== null) ?? null;
   // A viewer's own session would shadow the one that was shared with them.
   const shared = await accessTo(ctx, clientId, "read");
   if (tombstone !== null || shared !== null) throw notFound();
@@ -60,6 +59,30 @@ async function createSession(ctx: Writing, input: SessionInput): Promise<Access>
   });
   await ctx.db.insert("members", { sessionId, userId, clientId, role: "owner" });
   return { sessionId, clientId, role: "owner" };
+}
+
+/** Find a user's own session by its id, a deleted one included. */
+export async function findSession(db: DatabaseReader, clientId: string, userId: Id<"users">) {
+  return await db
+    .query("sessions")
+    .withIndex("by_client", (q) => q.eq("clientId", clientId).eq("userId", userId))
+    .first();
+}
+
+/** Let a session be another user's own, who finds it as one that just changed. */
+export async function handOver(
+  ctx: { db: DatabaseWriter },
+  session: Session,
+  userId: Id<"users">,
+  clientId = session.clientId,
+) {
+  const deleted = session.deletedAt !== undefined;
+  await ctx.db.patch("sessions", session._id, {
+    userId,
+    clientId,
+    workspaceId: deleted ? session.workspaceId : await workspaceOf(ctx, userId, session),
+    updatedAt: await nextStamp(ctx.db, userId),
+  });
 }
 
 /** Change what a caller with write access names. */

@@ -16,6 +16,9 @@ export const body = {
 const bodyObject = v.object(body);
 export type Body = Infer<typeof bodyObject>;
 
+/** An identity, as it is shown to the person who is to know it again. */
+export const linkedIdentity = v.object({ tokenIdentifier: v.string(), name: v.string() });
+
 export const role = v.union(v.literal("owner"), v.literal("editor"), v.literal("viewer"));
 export type Role = Infer<typeof role>;
 

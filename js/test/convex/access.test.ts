@@ -40,6 +40,12 @@ const CASES: Record<string, (names: Names) => Record<string, unknown>> = {
     mediaType: "text/plain",
   }),
   "files:uploadUrl": () => ({}),
+  "linking:cancel": () => ({}),
+  "linking:confirm": ({ redeemer }) => ({ identity: redeemer }),
+  "linking:mine": () => ({}),
+  "linking:redeem": () => ({ code: "guess" }),
+  "linking:start": () => ({ codeHash: "0".repeat(64) }),
+  "linking:unlink": ({ linked }) => ({ identity: linked }),
   "messages:after": ({ session }) => ({ session, after: 0 }),
   "messages:append": ({ session }) => ({ session, messages: [] }),
   "messages:before": ({ session }) => ({ session }),
@@ -101,6 +107,10 @@ const CASES: Record<string, (names: Names) => Record<string, unknown>> = {
 /** What says nothing about anybody else: a stranger gets an answer about themselves. */
 const ABOUT_ONESELF = new Set([
   "files:uploadUrl",
+  "linking:cancel",
+  "linking:mine",
+  "linking:redeem",
+  "linking:start",
   "presence:heartbeat",
   "presence:leave",
   "sessions:byClaude",

@@ -12,6 +12,7 @@ import {
   upload,
   write,
 } from "./backend";
+import { linkUp, redeemed } from "./linked";
 
 /** The ids by which a client names things. */
 export interface Names {
@@ -27,6 +28,9 @@ export interface Names {
   clientKey: string;
   holder: string;
   storageId: Id<"_storage">;
+  /** An identity that was linked, and one that only redeemed a code. */
+  linked: string;
+  redeemer: string;
 }
 
 /** Return ids that name nothing. */
@@ -47,6 +51,8 @@ export async function noNames(backend: Backend): Promise<Names> {
     clientKey: text(),
     holder: text(),
     storageId,
+    linked: text(),
+    redeemer: text(),
   };
 }
 
@@ -103,7 +109,11 @@ export async function makeWorld(backend: Backend, owner: Person): Promise<Names>
     label: "a",
     sessions: [{ session, watching: true }],
   });
-  return names;
+  const other = () =>
+    backend.withIdentity({ issuer: "https://other.test", subject: newId(), name: "secret" });
+  const linked = await linkUp(owner, other());
+  const redeemer = await redeemed(owner, other());
+  return { ...names, linked, redeemer };
 }
 
 /** Return every row there is, by table. */
@@ -111,6 +121,8 @@ export async function everything(backend: Backend) {
   return await backend.run(async (ctx) => {
     const tables = [
       "users",
+      "identities",
+      "links",
       "workspaces",
       "sessions",
       "members",
