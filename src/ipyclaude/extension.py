@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from .checkpoints import Checkpoints
@@ -27,6 +27,7 @@ from .recovery import abandoned
 from .runtime import Runtime
 from .session import Session
 from .settings import IPyClaude
+from .statelines import StateLines
 from .store.replication import Replication
 from .store.sqlite import SqliteStore
 
@@ -83,24 +84,18 @@ class App:
         self._sessions: dict[str, Session] = {}
         self._queues: dict[str, PromptQueue] = {}
         self._unsubscribe: Callable[[], None] = self.store.subscribe(self._heard)
-        self._last_status: Status | None = None
+        self._state_lines = StateLines(
+            self.settings, self.store.path, self.sync, lambda: self.open_sessions
+        )
         if self.sync is not None:
             self.permissions.decide_first = self.sync.replica.company.decide
             self.sync.replica.company.on_growing(self._grows)
-            self.sync.start(self._stands_otherwise)
+            self.sync.start(self._state_lines.changed)
 
     def _make_sync(self) -> Syncing:
         from .syncing import Syncing
 
         return Syncing(self.settings, self.store, self.runtime, self.identity, holder=self._holder)
-
-    def _stands_otherwise(self) -> None:
-        """Tell the views how replication stands (loop thread)."""
-        status = self.status(None)
-        if status != self._last_status:
-            self._last_status = status
-            for session in self.open_sessions:
-                session.tell_status(self.status(session))
 
     def _grows(self, pieces: Sequence[Value]) -> None:
         """Show what is being written on another server (loop thread)."""
@@ -191,7 +186,7 @@ class App:
 
     def _lease(self, info: SessionInfo) -> Lease:
         here = StoreLease(self.store, info.client_id, self._holder)
-        if self.sync is None or info.local:
+        if self.sync is None:
             return here
         return SharedLease(here, self.sync.replica.company.lease(info.client_id))
 
@@ -279,21 +274,7 @@ class App:
 
     def status(self, session: Session | None) -> Status:
         """The state line."""
-        options = session.options if session is not None else None
-        status = Status(
-            sync="local",
-            detail=f"Kept on this machine: {self.store.path}",
-            model=(session.info.model if session else None) or self.settings.model,
-            permission_mode=options.permission_mode if options else self.settings.permission_mode,
-            effort=options.effort if options else cast("Any", self.settings.effort),
-            demo=self.settings.demo,
-            server=self.settings.server_label,
-        )
-        if self.sync is None:
-            return status
-        if session is not None and session.info.local:
-            return status.model_copy(update={"can_sync": True})
-        return self.sync.status(status)
+        return self._state_lines.asked(session)
 
     def queue(self, session: Session) -> PromptQueue:
         """Return the session's waiting prompts."""

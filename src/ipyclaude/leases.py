@@ -160,16 +160,22 @@ class StoreLease:
 class SharedLease:
     """A hold among the kernels of this store, and among all servers.
 
-    Without network a turn goes on with the hold that the store gives.
+    Without network a turn goes on with the hold that the store gives, and so does one of a
+    session that is only here.
     """
 
     def __init__(self, here: StoreLease, there: ServerLease) -> None:
         self._here, self._there = here, there
         self._name = ""
+        #: The turn's session is not of this machine alone.
+        self._shared = False
 
     async def take(self, info: SessionInfo) -> SessionInfo:
         """Take the lease; see `Lease`."""
-        self._name = info.name
+        self._name, self._shared = info.name, not info.local
+        if not self._shared:
+            self._here.granted = False
+            return await self._here.take(info)
         held = await self._there.take()
         if held is not None:
             raise SessionBusy(
@@ -189,6 +195,8 @@ class SharedLease:
 
     async def keep(self) -> SessionBusy:
         """Renew both until cancelled; return why one was lost."""
+        if not self._shared:
+            return await self._here.keep()
         here = asyncio.ensure_future(self._here.keep())
         there = asyncio.ensure_future(self._there.keep())
         try:
@@ -208,7 +216,8 @@ class SharedLease:
     async def give_back(self) -> None:
         """Let the kernels here have the session now, other servers once all is sent."""
         await self._here.give_back()
-        self._there.give_back()
+        if self._shared:
+            self._there.give_back()
 
     async def settled(self) -> None:
         """Wait until other servers may have the session."""

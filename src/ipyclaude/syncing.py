@@ -13,11 +13,9 @@ from .exceptions import CloudError, MemoryMissing
 from .identity.choose import Identity
 from .leases import dead
 from .messages import SessionInfo, now_ms
-from .protocol import Status
 from .replica.convex import ConvexClient
 from .replica.people import People, writer
 from .replica.replica import Replica
-from .replica.standing import Standing
 from .replica.transcripts import ReplicatedTranscripts
 from .runtime import Runtime
 from .settings import IPyClaude
@@ -159,22 +157,3 @@ class Syncing:
             return call()
 
         return self._runtime.run(run())
-
-    def status(self, status: Status) -> Status:
-        """Return the state line, with how it stands."""
-        standing = self.replica.standing()
-        return status.model_copy(
-            update={
-                "sync": standing.sync,
-                "waiting": standing.waiting.rows,
-                "detail": describe(standing),
-            }
-        )
-
-
-def describe(standing: Standing) -> str:
-    """Say in words how it stands: what went wrong last is part of it."""
-    parts = [standing.detail]
-    if standing.error and standing.error not in standing.detail and standing.sync != "synced":
-        parts.append(standing.error)
-    return " ".join(part for part in parts if part)

@@ -164,6 +164,29 @@ async def test_a_session_that_the_server_does_not_know_yet_is_free(make: Make) -
         assert (await Desk(a, info, say("one")).ask("?")).text == "one"
 
 
+async def test_a_session_that_was_sent_while_open_is_held_there_too(
+    convex: ConvexServer, make: Make
+) -> None:
+    """From its next turn on; a turn of one that is only here asks nobody."""
+    a, b = make("a"), make("b")
+    async with running(a, b):
+        info = SessionInfo(name="one", cwd="", local=True)
+        a.store.put(info)
+        go_on = asyncio.Event()
+        desk = Desk(a, info, say("one"), [*say("two"), go_on])
+        convex.reset_stats()
+        assert (await desk.ask("?")).text == "one"
+        assert "sessions:acquireLease" not in convex.stats()["functions"]
+        a.store.put(sent := info.model_copy(update={"local": False}))
+        a.replica.open(sent)
+        await a.flushed()
+        await b.opened("one")
+        turn = asyncio.create_task(desk.ask("?"))
+        await b.until(lambda: (b.store.session("one") or info).holder is not None)
+        go_on.set()
+        assert (await turn).text == "two"
+
+
 async def test_kernels_of_one_store_keep_their_own_order(make: Make) -> None:
     """A second kernel of the same machine is refused by the store, with nothing left behind."""
     a, b = make("a"), make("b")
