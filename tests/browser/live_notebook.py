@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -165,6 +166,13 @@ class JupyterServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def kill(self) -> None:
+        """End the server and its kernels at once, as where their machine goes."""
+        parent = psutil.Process(self._process.pid)
+        for process in (parent, *parent.children(recursive=True)):
+            process.kill()
+        self._process.wait()
 
 
 _FIND_PANEL = """() => {

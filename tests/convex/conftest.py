@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from convex_server import FUNCTIONS, SERVER, ConvexServer, Faults, build_push, load_hatch_build
+from convex_server import SERVER, ConvexServer, Faults, build_push, deployed
 from tokens import Issuer, MakeToken
 
 
@@ -25,11 +25,7 @@ def make_token(issuer: Issuer) -> MakeToken:
 @pytest.fixture(scope="session")
 def convex_session(issuer: Issuer) -> Iterator[ConvexServer]:
     """One deployment of the product's functions for the whole run."""
-    hatch = load_hatch_build()
-    hatch.install_modules(FUNCTIONS, dev=True)
-    hatch.npm(FUNCTIONS, "run", "--silent", "functions")
-    with ConvexServer(issuer) as server:
-        server.deploy(FUNCTIONS)
+    with deployed(issuer) as server:
         yield server
 
 

@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -317,6 +318,17 @@ class ConvexServer:
     def reset_stats(self) -> None:
         """Count from zero."""
         self._control.delete("/__stats").raise_for_status()
+
+
+@contextmanager
+def deployed(issuer: Issuer | None = None) -> Generator[ConvexServer, None, None]:
+    """Start a deployment of the product's functions, pushed by the official CLI."""
+    hatch = load_hatch_build()
+    hatch.install_modules(FUNCTIONS, dev=True)
+    hatch.npm(FUNCTIONS, "run", "--silent", "functions")
+    with ConvexServer(issuer) as server:
+        server.deploy(FUNCTIONS)
+        yield server
 
 
 def run_cli(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> str:
