@@ -212,6 +212,7 @@ export function approval(part: Partial<Approval> = {}): Approval {
     tool_use_id: "u-ask",
     tool_name: "Bash",
     input: { command: "git status --short", description: "Show what changed" },
+    edited_input: null,
     title: "",
     description: "",
     pattern: "Bash(git status:*)",

@@ -1,6 +1,6 @@
-import { describe, expect, test } from "vitest";
-import { approval, turn } from "../dev/mock";
-import { all, frame, last, one, ready } from "./helpers";
+import { describe, expect, test, vi } from "vitest";
+import { approval, call, message, turn } from "../dev/mock";
+import { all, frame, last, one, press, ready } from "./helpers";
 
 describe("a permission prompt", () => {
   test("shows the real input whole, and sends the answer that was clicked (S12)", async () => {
@@ -59,5 +59,69 @@ describe("a permission prompt", () => {
   test("offers no pattern where there is none", async () => {
     const { el } = await ready({ approvals: [approval({ pattern: "" })] });
     expect(all(el, "allow-always")).toEqual([]);
+  });
+
+  test("can be edited before it runs, and then holds for once only", async () => {
+    const name = "mcp__notebook__run_python";
+    const asked = approval({
+      tool_name: name,
+      input: { code: "x = 1", timeout: 9 },
+      pattern: name,
+    });
+    const { model, el } = await ready({
+      messages: [message("assistant", [call("u-ask", name, asked.input)])],
+      approvals: [asked],
+    });
+    one(el, "edit-input").click();
+    const area = one<HTMLTextAreaElement>(el, "edited-input");
+    expect(area.value).toBe("x = 1");
+    expect(document.activeElement).toBe(area);
+    const heard = vi.fn();
+    document.body.addEventListener("keydown", heard);
+    press(area, "Enter", { shiftKey: true });
+    document.body.removeEventListener("keydown", heard);
+    expect(heard).not.toHaveBeenCalled();
+    expect(one(el, "allow-once").textContent).toBe("Allow once");
+    const write = (code: string) => {
+      area.value = code;
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    write("x = 2");
+    expect(one(el, "allow-once").textContent).toBe("Run as edited");
+    expect([one(el, "allow-always").hidden, one(el, "allow-session").hidden]).toEqual([true, true]);
+    model.answers.decide = () => ({
+      ...asked,
+      status: "allowed",
+      edited_input: { code: "x = 2", timeout: 9 },
+    });
+    one(el, "allow-once").click();
+    expect(last(model)).toMatchObject({ allow: true, input: { code: "x = 2", timeout: 9 } });
+    await frame();
+    const card = el.querySelector(`[data-tool="${name}"]`);
+    expect(card?.textContent).toContain("allowed, edited");
+    expect(card?.querySelector(".ipc-tool-summary")?.textContent).toBe("x = 2");
+  });
+
+  test("goes back to what Claude asked for, and sends no input that nobody changed", async () => {
+    const asked = approval();
+    const { model, el } = await ready({ approvals: [asked] });
+    one(el, "edit-input").click();
+    one<HTMLTextAreaElement>(el, "edited-input").value = "rm x";
+    one(el, "unedit").click();
+    expect(all(el, "edited-input")).toEqual([]);
+    expect(one(el, "approval").querySelector("pre")?.textContent).toBe("git status --short");
+    one(el, "allow-once").click();
+    expect(last(model)).toMatchObject({ allow: true, input: null });
+  });
+
+  test("of a plan is approved, or sent back with what is to change", async () => {
+    const asked = approval({ tool_name: "ExitPlanMode", input: { plan: "## Steps\n\n1. Read" } });
+    const { model, el } = await ready({ approvals: [asked] });
+    expect(one(el, "approval").querySelector("h2")?.textContent).toBe("Steps");
+    expect(one(el, "allow-once").textContent).toBe("Approve the plan");
+    expect(all(el, "allow-session")).toEqual([]);
+    one<HTMLInputElement>(el, "approval-reason").value = "count first";
+    one(el, "deny").click();
+    expect(last(model)).toMatchObject({ allow: false, reason: "count first" });
   });
 });

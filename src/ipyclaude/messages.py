@@ -313,6 +313,8 @@ class Approval(_Row):
     tool_use_id: str
     tool_name: Text
     input: dict[str, Any] = Field(default_factory=dict)
+    #: What the person made of it before it ran; None where it ran as it was asked for.
+    edited_input: dict[str, Any] | None = None
     title: Text = ""
     description: Text = ""
     #: The pattern that "always" would remember, e.g. `Bash(git status:*)`.

@@ -159,7 +159,16 @@ class Permissions:
         approval = self._record(request, session_id, turn_id)
         if approval.status == "pending":
             approval = await self._answered(approval, ask)
-        return Decision(allow=approval.status == "allowed", reason=_reason(approval))
+        edited = approval.edited_input
+        # Whoever edited it, on whatever server: here is where it would run.
+        denied = self._denied(request.name, edited, session_id) if edited is not None else None
+        if denied:
+            return Decision(allow=False, reason=f"As it was edited the rule {denied} refuses it.")
+        return Decision(
+            allow=approval.status == "allowed",
+            reason=_reason(approval),
+            input=edited,
+        )
 
     def _by_rule(
         self, request: ToolRequest, session_id: str, allow: Sequence[str]
@@ -168,13 +177,16 @@ class Permissions:
         if refused:
             return Decision(allow=False, reason=refused)
         stored = self._store.rules(session_id)
-        denied = _first(
-            (*self._deny, *(r.pattern for r in stored if r.behavior == "deny")), request
-        )
+        denied = self._denied(request.name, request.input, session_id)
         if denied:
             return Decision(allow=False, reason=f"Refused by the rule {denied}.")
         allowed = (*allow, *self._allow, *(r.pattern for r in stored if r.behavior == "allow"))
-        return Decision(allow=True) if _first(allowed, request) else None
+        allows = _first(allowed, request.name, request.input)
+        return Decision(allow=True) if allows else None
+
+    def _denied(self, name: str, tool_input: dict[str, Any], session_id: str) -> str | None:
+        stored = (r.pattern for r in self._store.rules(session_id) if r.behavior == "deny")
+        return _first((*self._deny, *stored), name, tool_input)
 
     def _record(self, request: ToolRequest, session_id: str, turn_id: str) -> Approval:
         """Return the row for this call: one that a dead kernel left behind, else a new one."""
@@ -237,22 +249,29 @@ class Permissions:
         scope: Scope = "once",
         pattern: str = "",
         reason: str = "",
+        edited: dict[str, Any] | None = None,
     ) -> Approval:
         """Answer an approval; whoever was first wins. Returns the row as it now stands.
+
+        With `edited` the tool runs with that input instead of the one that Claude gave.
 
         Raises
         ------
         UsageMistake
-            `pattern` is not a rule, or would not cover the call.
+            `pattern` is not a rule, or would not cover the call, or a rule refuses it as edited.
         """
         rule = pattern or approval.pattern
+        changed = edited if allow and edited != approval.input else None
+        if changed is not None:
+            self._check_edited(approval, changed)
         if allow and scope != "once":
-            self._check_covers(rule, approval)
+            self._check_covers(rule, approval, changed or approval.input)
         wanted = approval.model_copy(
             update={
                 "status": "allowed" if allow else "denied",
                 "scope": scope,
                 "reason": reason,
+                "edited_input": changed,
                 "pattern": rule,
                 "decided_by": self._by,
                 "decided_at": now_ms(),
@@ -268,11 +287,19 @@ class Permissions:
         return stands
 
     @staticmethod
-    def _check_covers(rule: str, approval: Approval) -> None:
-        if not matches(rule, approval.tool_name, approval.input):
+    def _check_covers(rule: str, approval: Approval, tool_input: dict[str, Any]) -> None:
+        if not matches(rule, approval.tool_name, tool_input):
             raise UsageMistake(
                 f"The rule {rule!r} does not cover this call.",
-                fix=f"Take {suggest(approval.tool_name, approval.input)!r}, or allow it once.",
+                fix=f"Take {suggest(approval.tool_name, tool_input)!r}, or allow it once.",
+            )
+
+    def _check_edited(self, approval: Approval, edited: dict[str, Any]) -> None:
+        denied = self._denied(approval.tool_name, edited, approval.session_id)
+        if denied:
+            raise UsageMistake(
+                f"The rule {denied} refuses this as you edited it.",
+                fix="Edit it otherwise, or revoke the rule.",
             )
 
     def remember(self, pattern: str, *, session_id: str | None, behavior: str = "allow") -> Rule:
@@ -307,8 +334,8 @@ class Permissions:
         return cancelled
 
 
-def _first(rules: Iterable[str], request: ToolRequest) -> str | None:
-    return next((rule for rule in rules if matches(rule, request.name, request.input)), None)
+def _first(rules: Iterable[str], name: str, tool_input: dict[str, Any]) -> str | None:
+    return next((rule for rule in rules if matches(rule, name, tool_input)), None)
 
 
 def _reason(approval: Approval) -> str:

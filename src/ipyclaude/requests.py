@@ -6,7 +6,7 @@ A request's docstring says what it is answered with. To add one: a class here, i
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
@@ -93,6 +93,8 @@ class Decide(_Request):
     scope: Scope = "once"
     pattern: Text = ""
     reason: Text = ""
+    #: With `allow`: run it with this input instead.
+    input: dict[str, Any] | None = None
 
 
 class Older(_Request):

@@ -33,6 +33,9 @@ from .turn import Answer, Question, Turn
 
 STOP_SECONDS = 5.0  # how long a stopped turn may take to end by itself
 
+#: An approved plan is carried out: the CLI leaves plan mode by itself.
+_LEAVES_PLAN_MODE = "ExitPlanMode"
+
 CONTEXT_SECONDS = 5.0  # how long what goes along with a prompt may take to gather
 
 EngineFactory = Callable[["Session"], Engine]
@@ -244,7 +247,10 @@ class Session:
         turn = self._running
         if turn is None or turn.state is None:
             return Decision(allow=False, reason="No turn is running.")
-        return await turn.decide(request)
+        decision = await turn.decide(request)
+        if decision.allow and request.name == _LEAVES_PLAN_MODE:
+            self.options = replace(self.options, permission_mode="default")
+        return decision
 
     @property
     def question(self) -> Question | None:

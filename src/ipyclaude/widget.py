@@ -130,6 +130,8 @@ class View(anywidget.AnyWidget):
         self._session: Session | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._pages: set[str] = set()
+        #: The state line that the page has; None before its first snapshot.
+        self._told: p.Status | None = None
         self.seen = asyncio.Event()  # set, on the loop, when the page has said hello
         widget: Any = self  # ipywidgets is not typed
         self._channel = Channel(widget.send, desk.runtime.loop)
@@ -150,13 +152,23 @@ class View(anywidget.AnyWidget):
         self._unsubscribe = session.subscribe(self._heard)
 
     def _heard(self, events: Sequence[Told]) -> None:
-        told = [event for event in events if not isinstance(event, Redraw)]
+        told: list[p.Event] = [event for event in events if not isinstance(event, Redraw)]
         if len(told) < len(events):
             self._snapshot()
             return
+        if any(isinstance(event, p.TurnChanged) for event in told):
+            told.extend(self._status_changed())
         wanted = [event for event in told if self._wants(event)]
         if wanted:
             self._channel.push(wanted)
+
+    def _status_changed(self) -> Sequence[p.Event]:
+        """Tell of what a turn changed: an approved plan ends plan mode."""
+        status = self._desk.status(self._session)
+        if self._told is None or status == self._told:
+            return ()
+        self._told = status
+        return (p.StatusChanged(status=status),)
 
     def _wants(self, event: p.Event) -> bool:
         return True
@@ -200,8 +212,9 @@ class View(anywidget.AnyWidget):
 
     def _make_snapshot(self, n: int) -> p.Snapshot:
         session = self._session
+        self._told = self._desk.status(session)
         if session is None:
-            return p.Snapshot(n=n, status=self._desk.status(None))
+            return p.Snapshot(n=n, status=self._told)
         store, session_id = self._desk.store, session.info.client_id
         page = store.messages(session_id, limit=WINDOW)
         return p.Snapshot(
@@ -214,7 +227,7 @@ class View(anywidget.AnyWidget):
             live=session.live(),
             turn=session.turn or _last_turn(session, page.messages),
             queued=self._desk.queue(session).queued,
-            status=self._desk.status(session),
+            status=self._told,
         )
 
     def _current(self) -> Session:
@@ -239,6 +252,7 @@ class View(anywidget.AnyWidget):
             scope=request.scope,
             pattern=request.pattern,
             reason=request.reason,
+            edited=request.input,
         )
         self._channel.push([p.ApprovalChanged(approval=stands)])
         return wire(stands)

@@ -182,12 +182,15 @@ async def test_a_tool_runs_only_if_allowed(tmp_path: Path, *, allow: bool) -> No
 
 
 async def test_an_edited_input_is_what_runs(tmp_path: Path) -> None:
-    """The input that the decision gives replaces Claude's."""
+    """The input that the decision gives replaces Claude's, and Claude is told of it."""
     call = tool("Bash", command="touch made.txt", description="make")
     decision = Decision(allow=True, input={"command": "touch other.txt"})
     async with opened(tmp_path, Reply(call), "end", decision=decision) as bench:
         await run_turn(bench.made, "go")
     assert [p.name for p in (tmp_path / "here/work").iterdir()] == ["other.txt"]
+    heard = json.dumps(bench.model.requests[-1]["messages"])
+    assert "The user edited this call before it ran" in heard
+    assert "touch other.txt" in heard
 
 
 @pytest.mark.parametrize("family", ["TodoWrite", "TaskCreate"])

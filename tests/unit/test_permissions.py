@@ -211,3 +211,37 @@ def test_an_asker_that_fails_is_heard() -> None:
 
     with pytest.raises(RuntimeError, match="no page"):
         decide(Permissions(store_with_session()), ask=broken)
+
+
+def test_what_a_person_made_of_the_input_is_what_runs() -> None:
+    """An edited input goes to the tool and stays in the record; the asked one stays beside it."""
+    store = store_with_session()
+    permissions = Permissions(store)
+    edited = {"command": "ls"}
+    decision = decide(permissions, ask=answering(permissions, allow=True, edited=edited))
+    assert (decision.allow, decision.input) == (True, edited)
+    (kept,) = store.approvals(SESSION, pending=False)
+    assert (kept.input, kept.edited_input) == (LS.input, edited)
+    other = Permissions(store_with_session())
+    unchanged = answering(other, allow=True, edited=dict(LS.input))
+    assert decide(other, ask=unchanged).input is None
+
+
+def test_no_edit_gets_round_a_rule() -> None:
+    """An edited input that a rule refuses is not taken, and does not run if another server did."""
+    store = store_with_session()
+    permissions = Permissions(store, deny=("Bash(rm x)",))
+    edited = {"command": "rm x"}
+    with pytest.raises(UsageMistake, match="refuses this as you edited it"):
+        decide(permissions, ask=answering(permissions, allow=True, edited=edited))
+    always = answering(permissions, allow=True, scope="always", edited={"command": "cat a"})
+    with pytest.raises(UsageMistake, match="does not cover"):
+        decide(permissions, ask=always)
+
+    async def elsewhere(approval: Approval) -> None:
+        allowed = {"status": "allowed", "edited_input": edited}
+        permissions.heard([store.decide(approval.model_copy(update=allowed))])
+
+    decision = decide(permissions, ask=elsewhere, turn="T3")
+    assert not decision.allow
+    assert "Bash(rm x)" in decision.reason

@@ -25,6 +25,9 @@ export class ToolCard {
   private readonly body = h("div", { class: "ipc-tool-body" });
   private result: Result | null = null;
   private drawn = false;
+  /** What it ran with, where that is not what the call says. */
+  private edited = false;
+  private ran: Input | null = null;
 
   constructor(
     private name: string,
@@ -55,7 +58,7 @@ export class ToolCard {
   setInput(name: string, input: Input): void {
     this.name = name;
     this.input = input;
-    setText(this.summaryText, summary(name, input));
+    setText(this.summaryText, summary(name, this.ran ?? input));
     this.redraw();
   }
 
@@ -77,6 +80,21 @@ export class ToolCard {
     setText(this.decision, words);
     this.decision.hidden = false;
     this.decision.dataset.state = approval.status;
+    if (approval.status === "allowed" && approval.edited_input) {
+      setText(this.decision, "allowed, edited");
+      this.edited = true;
+      this.run(approval.edited_input);
+    } else if (!Object.keys(this.input).length) {
+      // A plan stands in a file: only the question holds its words.
+      this.run(approval.input);
+    }
+  }
+
+  private run(input: Input): void {
+    if (JSON.stringify(this.ran) === JSON.stringify(input)) return;
+    this.ran = input;
+    setText(this.summaryText, summary(this.name, input));
+    this.redraw();
   }
 
   /** The to-dos of the subagent that this call began. */
@@ -108,8 +126,8 @@ export class ToolCard {
     if (this.drawn || !this.el.open) return;
     this.drawn = true;
     this.body.replaceChildren(
-      h("div", { class: "ipc-label" }, "Input"),
-      inputElement(this.name, this.input),
+      h("div", { class: "ipc-label" }, this.edited ? "Input, as you edited it" : "Input"),
+      inputElement(this.name, this.ran ?? this.input),
     );
     if (!this.result) return;
     this.body.append(

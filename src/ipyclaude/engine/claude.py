@@ -27,9 +27,10 @@ from claude_agent_sdk import (
 from ..exceptions import EngineError
 from ..messages import ContentBlock, ResultBlock, Todo
 from . import Ask, EngineEvent, EngineOptions, OnFile, Tool, ToolRequest, TurnEnded
+from .edited import Edited
 from .errors import cli_died, cli_not_found, from_result, malformed
 from .events import EventMapper, Raw
-from .hooks import file_hooks
+from .hooks import file_hooks, joined
 from .launching import launch_options
 from .spawning import apart
 from .tools import make_server
@@ -85,7 +86,8 @@ class ClaudeEngine:
         self._ask = ask
         self._transcripts = transcripts
         self._tools = dict(tools or {})
-        self._hooks = file_hooks(on_file)
+        self._edited = Edited()
+        self._hooks = joined(file_hooks(on_file), self._edited.hooks)
         self._mapper = EventMapper(tuple(todos))
         self._client: ClaudeSDKClient | None = None
         self._lines: AsyncIterator[Raw] | None = None
@@ -304,7 +306,9 @@ class ClaudeEngine:
             )
         )
         if decision.allow:
-            return PermissionResultAllow(updated_input=decision.input or tool_input)
+            runs = tool_input if decision.input is None else decision.input
+            self._edited.note(context.tool_use_id, tool_input, runs)
+            return PermissionResultAllow(updated_input=runs)
         return PermissionResultDeny(message=decision.reason, interrupt=decision.interrupt)
 
 

@@ -1,4 +1,4 @@
-"""What the CLI calls around each tool that changes a file, so that it can be taken back."""
+"""What the CLI calls around a tool: a file that it changes can be taken back."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def file_hooks(on_file: OnFile | None) -> dict[Any, list[HookMatcher]]:
         return HookMatcher(matcher="|".join(_FILE_TOOLS), hooks=[tell])
 
     return {"PreToolUse": [hook(changed=False)], "PostToolUse": [hook(changed=True)]}
+
+
+def joined(*all_of_them: dict[Any, list[HookMatcher]]) -> dict[Any, list[HookMatcher]]:
+    """Return hooks of several makers as one."""
+    events = {event for hooks in all_of_them for event in hooks}
+    return {
+        event: [each for hooks in all_of_them for each in hooks.get(event, ())] for event in events
+    }
 
 
 def file_of(call: dict[str, Any]) -> Path | None:

@@ -7,6 +7,7 @@ import { outputElement } from "../output";
 import { plan, task, taskCreate, taskUpdate, todoWrite } from "./agents";
 import { fields } from "./fields";
 import { edit, notebookEdit, read, write } from "./files";
+import { NOTEBOOK } from "./notebook";
 import { glob, grep } from "./search";
 import { bash } from "./shell";
 import { type Input, type ToolView, text } from "./types";
@@ -34,6 +35,7 @@ const TOOLS: Record<string, ToolView> = {
   Write: write,
   web_fetch: fetched,
   web_search: search,
+  ...NOTEBOOK,
 };
 
 const SUMMARY_LENGTH = 200;
@@ -48,8 +50,10 @@ export function toolIcon(name: string): IconName {
 
 /** `mcp__server__tool` is read as `server: tool`. */
 export function toolLabel(name: string): string {
+  const own = viewOf(name).label;
+  if (own) return own;
   const mcp = /^mcp__(.+?)__(.+)$/.exec(name);
-  return mcp ? `${mcp[1]}: ${mcp[2]}` : (viewOf(name).label ?? name);
+  return mcp ? `${mcp[1]}: ${mcp[2]}` : name;
 }
 
 /** One line that says what the call is about. */
@@ -72,6 +76,12 @@ export function inputElement(name: string, input: Input): HTMLElement {
   if (others) box.append(others);
   if (code) box.append(codeBlock(code, "python"));
   return box;
+}
+
+/** The part of this input that a person may edit before it runs; null where there is none. */
+export function editedField(name: string, input: Input): string | null {
+  const field = viewOf(name).edits;
+  return field && typeof input[field] === "string" ? field : null;
 }
 
 /** What a tool returned. */

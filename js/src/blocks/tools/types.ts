@@ -11,6 +11,8 @@ export interface ToolView {
   summary?(input: Input): string;
   /** The whole input, real and unshortened: what a person decides on (S12). */
   input?(input: Input): HTMLElement;
+  /** The part of the input that a person may edit before it runs. */
+  readonly edits?: string;
   /** What came back; null where it says nothing that the input does not. */
   output?(content: unknown, input: Input, isError: boolean): HTMLElement | null;
   /** A few words on how it went, for the card's head. */
