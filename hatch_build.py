@@ -21,7 +21,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = ("widget.js", "widget.css", "katex.js", "katex.css", "languages.js")
+BUNDLE = ("widget.js", "widget.css", "loader.js", "katex.js", "katex.css", "languages.js")
 STATIC = Path("src/ipyclaude/static")
 #: Holds the hash of the sources that the bundle beside it was built from.
 STAMP = ".sources"

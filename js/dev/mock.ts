@@ -29,9 +29,13 @@ export class MockModel implements Model {
   answers: Partial<Record<Request["type"], (request: Request) => unknown>> = {};
   private n = 0;
 
-  constructor(readonly kind: Kind | "watch" = "chat") {}
+  constructor(
+    readonly kind: Kind | "watch" = "chat",
+    readonly bundle = "here",
+  ) {}
 
   get(name: string): unknown {
+    if (name === "bundle") return this.bundle;
     return name === "kind" ? this.kind : undefined;
   }
 

@@ -33,11 +33,12 @@ const fonts = {
   },
 };
 
-/** Build one file each, since outputs share names; all but the first two are loaded on demand. */
+/** Build one file each, since outputs share names; all but the first three are loaded on demand. */
 function outputs(outdir, script) {
   const lazy = ["katex", "languages"].map((name) => here(`../src/lazy/${name}.ts`));
   return [
     { ...common, outdir, entryPoints: [script] },
+    { ...common, outdir, entryPoints: [here("../src/loader.ts")] },
     { ...common, outdir, entryPoints: { widget: here("../src/styles/index.css") } },
     { ...common, outdir, entryPoints: lazy },
     {

@@ -13,6 +13,8 @@ import type { Model, Results, Unsent } from "./wire";
 
 /** Entries kept while every view follows the end; more can be asked for again. */
 export const KEEP = 400;
+/** What comes after so long a pause (ms) is drawn at once: there is nothing to draw it with. */
+const PAUSE_MS = 50;
 /** A hidden tab gets no animation frames; its state must not go stale for longer (ms). */
 const HIDDEN_MS = 250;
 
@@ -33,6 +35,7 @@ export class Page {
   private readonly channel: Channel;
   private readonly unprovide: () => void;
   private frame = 0;
+  private drawnAt = Number.NEGATIVE_INFINITY;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(readonly model: Model) {
@@ -107,6 +110,10 @@ export class Page {
 
   private schedule(): void {
     if (this.frame || !this.followers.size) return;
+    if (performance.now() - this.drawnAt > PAUSE_MS && !document.hidden) {
+      this.draw();
+      return;
+    }
     this.frame = requestAnimationFrame(this.draw);
     this.timer = setTimeout(this.draw, HIDDEN_MS);
   }
@@ -119,6 +126,7 @@ export class Page {
 
   private readonly draw = (): void => {
     this.cancel();
+    this.drawnAt = performance.now();
     const followers = [...this.followers];
     if (this.state.entries.length > KEEP * 1.25 && followers.every((each) => each.atEnd())) {
       this.state = trim(this.state, KEEP);

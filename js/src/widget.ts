@@ -6,18 +6,15 @@
  */
 
 import { Page } from "./page";
+import { type Rendered, share, type Widget } from "./shared";
 import { View } from "./view";
 import type { Model } from "./wire";
 
-interface Rendered {
-  model: Model;
-  el: HTMLElement;
-}
-
-export default function widget() {
+export default function widget(): Widget {
   let page: Page | null = null;
   return {
     initialize({ model }: { model: Model }): () => void {
+      share(model, widget);
       page = new Page(model);
       return () => {
         page?.close();

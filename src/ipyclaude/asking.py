@@ -148,9 +148,9 @@ class Asking:
     # -- the four ways to ask ----------------------------------------------------------
 
     def _live(self, asked: Asked, session: Session, question: Question) -> None:
-        from .widget import TurnView
+        from .widget import turn_view
 
-        view = TurnView(self._app, session, question.turn_id)
+        view = turn_view(self._app, session, question.turn_id)
         output = _show(view)
         question = replace(question, change_cells=view.hands.change)
         asker = self._cell_asker(session, view)
@@ -167,11 +167,11 @@ class Asking:
         self._finish(asked, answer)
 
     def _in_background(self, session: Session, question: Question) -> None:
-        from .widget import TurnView
+        from .widget import turn_view
 
         app = self._app
         session.check_free()
-        view = TurnView(app, session, question.turn_id)
+        view = turn_view(app, session, question.turn_id)
         question = replace(question, change_cells=view.hands.change)
         output = _show(view)
 

@@ -23,7 +23,7 @@ from .settings import IPyClaude
 
 PACKAGE = Path(__file__).parent
 REINSTALL_CLI = "Run: pip install --force-reinstall claude-agent-sdk"
-BUNDLE = ("widget.js", "widget.css")
+BUNDLE = ("widget.js", "widget.css", "loader.js")
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class Asset(_Request):
     """Fetch a part of the page that is loaded on demand. Result: `AssetResult`."""
 
     type: Literal["asset"] = "asset"
-    name: Literal["katex.js", "katex.css", "languages.js"]
+    name: Literal["widget.js", "widget.css", "katex.js", "katex.css", "languages.js"]
 
 
 class AssetResult(Wire):

@@ -8,9 +8,10 @@ thread: they may run on a kernel's subshell thread, where no user code may run.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import anywidget
 import traitlets
@@ -31,6 +32,9 @@ from .session import Session
 from .store import Store
 
 _STATIC = Path(__file__).parent / "static"
+_LOADER = _STATIC / "loader.js"
+#: What this bundle is called among those that a page may hold.
+_BUNDLE = hashlib.sha256((_STATIC / "widget.js").read_bytes()).hexdigest()[:16]
 WINDOW = 50  # messages that a view is sent when it opens
 
 
@@ -122,6 +126,9 @@ class View(anywidget.AnyWidget):
 
     _esm = _STATIC / "widget.js"
     _css = _STATIC / "widget.css"
+    #: Whether a page has loaded the bundle from this kernel.
+    loaded: ClassVar[bool] = False
+    bundle = traitlets.Unicode(_BUNDLE).tag(sync=True)
     kind = traitlets.Unicode("chat").tag(sync=True)
 
     def __init__(self, desk: Desk, session: Session | None, **kwargs: Any) -> None:
@@ -204,6 +211,7 @@ class View(anywidget.AnyWidget):
     async def _on_hello(self, request: r.Hello) -> None:
         # A page's requests share the first part of their id.
         self._pages.add(request.id.rpartition("-")[0])
+        View.loaded = True
         self.seen.set()
         self._snapshot()
 
@@ -351,6 +359,18 @@ class TurnView(View):
             return
         self._esm = ""
         self.close()
+
+
+class LaterTurnView(TurnView):
+    """The same where a page has the bundle already: it isn't sent again with every cell."""
+
+    _esm = _LOADER
+    _css = ""
+
+
+def turn_view(desk: Desk, session: Session, turn_id: str) -> TurnView:
+    """Make the live output of one cell."""
+    return (LaterTurnView if View.loaded else TurnView)(desk, session, turn_id)
 
 
 def _last_turn(session: Session, messages: Sequence[Message]) -> p.TurnState | None:

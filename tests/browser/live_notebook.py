@@ -25,6 +25,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Route,
+    WebSocket,
     sync_playwright,
 )
 
@@ -220,6 +221,7 @@ class LabNotebook:
     app: str = "lab"
     asked: list[str] = field(default_factory=list[str])
     errors: list[str] = field(default_factory=list[str])
+    sockets: list[WebSocket] = field(default_factory=list[WebSocket])
 
     @classmethod
     def open(
@@ -240,6 +242,7 @@ class LabNotebook:
         if not may_start:
             notebook.page.route("**/api/sessions*", _refuse_kernels)
         notebook.page.on("request", notebook._note_request)
+        notebook.page.on("websocket", notebook._note_socket)
         notebook.page.on("pageerror", lambda error: notebook.errors.append(str(error)))
         notebook.page.goto(server.url(path, app))
         notebook.wait_open(kernel=kernel)
@@ -247,6 +250,9 @@ class LabNotebook:
 
     def _note_request(self, request: Request) -> None:
         self.asked.append(request.url)
+
+    def _note_socket(self, socket: WebSocket) -> None:
+        self.sockets.append(socket)
 
     @property
     def foreign_requests(self) -> list[str]:

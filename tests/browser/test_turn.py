@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 from live_notebook import Desk, LabNotebook
 from playwright.sync_api import expect
 
+import ipyclaude
 from ipyclaude.testing import Reply, text, thinking, tool
 from ipyclaude.testing.replies import hold
 
 ANSWER = "The plan is done."
+BUNDLE_BYTES = (Path(ipyclaude.__file__).parent / "static/widget.js").stat().st_size
 
 
 def _plan(gate: threading.Event, work: threading.Event, last: threading.Event) -> list[Reply]:
@@ -115,26 +118,38 @@ def test_stop_ends_the_turn_and_leaves_the_kernel_well(desk: Desk, how: str) -> 
 
 
 def test_a_reload_in_mid_turn_brings_the_live_view_back(desk: Desk) -> None:
-    """After a reload the view shows what came while there was no page, and goes on."""
+    """After a reload the view shows what came while there was no page, and goes on.
+
+    It is not the kernel's first, so it came without the bundle: the new page asks for that.
+    """
     first, second = threading.Event(), threading.Event()
     desk.model.script(
+        "Here is the bundle.",
         Reply(
             text("Before the reload. ", chunk_chars=7, hold=first),
             text("While away. And after it.", chunk_chars=12, hold=second),
-        )
+        ),
     )
-    nb = desk.open("%%claude -b\nGo on")
+    nb = desk.open("%claude Hello", "%%claude -b\nGo on")
     nb.run(1)
-    expect(nb.hook(1, "message", "live")).to_contain_text("Before")
+    received = list[int]()
+
+    def count(frame: str | bytes) -> None:
+        received.append(len(frame))
+
+    nb.sockets[-1].on("framereceived", count)
+    nb.run(2)
+    expect(nb.hook(2, "message", "live")).to_contain_text("Before")
+    assert 0 < sum(received) < BUNDLE_BYTES / 2
     nb.save()
     nb.page.goto("about:blank")
     first.set()
     nb.page.goto(nb.server.url(nb.path))
     nb.wait_open(kernel=False)
-    expect(nb.hook(1, "message", "live")).to_contain_text("While away.")
-    expect(nb.hook(1, "message", "done")).to_contain_text("Before the reload.")
+    expect(nb.hook(2, "message", "live")).to_contain_text("While away.")
+    expect(nb.hook(2, "message", "done")).to_contain_text("Before the reload.")
     second.set()
-    expect(nb.output(1)).to_contain_text("And after it.")
+    expect(nb.output(2)).to_contain_text("And after it.")
 
 
 def test_a_background_turn_returns_at_once(desk: Desk) -> None:
