@@ -13,7 +13,8 @@ from .checkpoints import Checkpoints
 from .engine import Engine, EngineOptions, OnFile, Tool
 from .engine.forking import fold_summary
 from .exceptions import UsageMistake
-from .messages import SessionInfo
+from .messages import ContentBlock, ImageBlock, SessionInfo, TextBlock
+from .notebook.capture import Part
 from .notebook.lending import SERVER, Borrower, Notebook
 from .policy import Policy
 from .protocol import CellChange
@@ -76,12 +77,14 @@ class Engines:
             on_file=self._keeper(session),
         )
 
-    def goes_along(self, session_id: str) -> str:
+    def goes_along(self, session_id: str) -> tuple[ContentBlock, ...]:
         """Return what goes along with a prompt by itself (not on the loop)."""
         info = self.store.session(session_id)
         claude_id = (info.claude_session_id if info else None) or ""
         lost = unheard(self.store, session_id, lambda turn: self.transcripts.holds(claude_id, turn))
-        return "\n\n".join(filter(None, (lost, self.notebook.context.take(session_id))))
+        along = self.notebook.context.take(session_id)
+        text = "\n\n".join(filter(None, (lost, along.text)))
+        return (*((TextBlock(text=text),) if text else ()), *map(_picture, along.pictures))
 
     def guard(self, options: EngineOptions) -> EngineOptions:
         """Return the options within the administrator's limits, or refuse them."""
@@ -165,6 +168,11 @@ class Engines:
     def _spent_today(self) -> float:
         today = time.strftime("%Y-%m-%d")
         return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
+
+
+def _picture(part: Part) -> ImageBlock:
+    source = {"type": "base64", "media_type": part["mimeType"], "data": part["data"]}
+    return ImageBlock(source=source)
 
 
 def make_transcripts(store: SqliteStore) -> TranscriptStore:

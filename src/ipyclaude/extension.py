@@ -68,7 +68,8 @@ class App:
             refusal=self.policy.refusal,
         )
         budget = self.settings.context_budget if self.settings.lend_notebook else 0
-        self.notebook = Notebook(self.runtime, self.host, recorder, budget)
+        plots = self.settings.context_plots
+        self.notebook = Notebook(self.runtime, self.host, recorder, budget=budget, plots=plots)
         self.checkpoints = Checkpoints(self.settings.store_path.parent / "undo")
         self.engines = Engines(
             settings=self.settings,

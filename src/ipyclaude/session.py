@@ -24,7 +24,7 @@ from .engine import (
 from .exceptions import SessionBusy
 from .journal import Journal, Listener
 from .leases import Lease
-from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TextBlock, Value, now_ms
+from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, now_ms
 from .permissions import Permissions
 from .protocol import Event, LiveBlock, MessageSaved, Status, StatusChanged, TurnState
 from .recovery import recover
@@ -41,8 +41,8 @@ CONTEXT_SECONDS = 5.0  # how long what goes along with a prompt may take to gath
 EngineFactory = Callable[["Session"], Engine]
 #: Returns the options that a turn may run with, or raises.
 Guard = Callable[[EngineOptions], EngineOptions]
-#: Gives what goes along with a session's prompt by itself, as text; called in a thread.
-ContextSource = Callable[[str], str]
+#: Gives what goes along with a session's prompt by itself; called in a thread.
+ContextSource = Callable[[str], tuple[ContentBlock, ...]]
 
 
 class Session:
@@ -230,10 +230,9 @@ class Session:
             return ()
         gathering = asyncio.to_thread(self._context, self.info.client_id)
         try:
-            text = await asyncio.wait_for(gathering, CONTEXT_SECONDS)
+            return await asyncio.wait_for(gathering, CONTEXT_SECONDS)
         except asyncio.TimeoutError:
             return ()  # a variable's own code hangs; the prompt goes without
-        return (TextBlock(text=text),) if text else ()
 
     def _note(self, event: EngineEvent) -> None:
         """Keep what is true of the session beyond the turn."""

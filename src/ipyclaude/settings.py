@@ -111,6 +111,9 @@ class IPyClaude(Configurable):
         help="Tokens of the notebook's news that may go along with a prompt; 0 sends none "
         "(IPYCLAUDE_CONTEXT_BUDGET)."
     ).tag(config=True)
+    context_plots = Bool(
+        help="Plots go along with a prompt too, as pictures (IPYCLAUDE_CONTEXT_PLOTS)."
+    ).tag(config=True)
     add_dirs = List(Unicode(), help="Folders besides the working one that Claude may see.").tag(
         config=True
     )
@@ -219,6 +222,10 @@ class IPyClaude(Configurable):
     @default("context_budget")
     def _default_context_budget(self) -> int:
         return _from_env("CONTEXT_BUDGET", 4_000, _count)
+
+    @default("context_plots")
+    def _default_context_plots(self) -> bool:
+        return _from_env("CONTEXT_PLOTS", False, _flag)
 
     @default("demo")
     def _default_demo(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hosts import Notebook
 from kernels import Kernel, Place, said
 
 from ipyclaude.testing import ScriptedModel
+from ipyclaude.testing.requests import blocks_of
 
 StartKernel = Callable[..., Kernel]
 
@@ -51,6 +53,20 @@ def test_the_budget_is_the_users(start: StartKernel, place: Place, model: Script
     model.script("One.")
     nb.run("%claude hello")
     assert "notebook-context" not in said(model.requests[0])
+
+
+def test_plots_go_along_if_asked(nb: Notebook, model: ScriptedModel) -> None:
+    """`context --plots on` shows the plot that goes along, and the model gets it as an image."""
+    nb.run("import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])")
+    shown = nb.run("%claude_session context --plots on")
+    assert shown.mime("image/png")
+    model.script("One.", "Two.")
+    nb.run("%claude What do you see?")
+    nb.run("%claude And now?")
+    blocks: Any = [b for m in model.requests[-1]["messages"] for b in blocks_of(m)]
+    images: Any = [b["source"] for b in blocks if b["type"] == "image"]
+    assert [image["media_type"] for image in images] == ["image/png"]
+    assert images[0]["data"].strip() == shown.mime("image/png").strip()
 
 
 def test_secrets_do_not_reach_the_model(nb: Notebook, model: ScriptedModel) -> None:

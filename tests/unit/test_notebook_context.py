@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from ipyclaude.notebook.context import Context, cell_text, fitting, tokens
+from ipyclaude.notebook.context import Along, Context, cell_text, fitting, tokens
 from ipyclaude.notebook.masking import MASK
 from ipyclaude.notebook.recording import Recorder
 from ipyclaude.notebook.variables import snapshot
@@ -70,28 +71,28 @@ def test_a_closed_recorder_leaves_the_shell_as_it_was(shell: Any) -> None:
 def test_each_session_is_told_what_is_new_once(shell: Any, recorder: Recorder) -> None:
     """Looking marks nothing as told; taking does, for that session alone."""
     along = context(shell, recorder)
-    assert along.take("a") == ""
+    assert along.take("a").text == ""
     run(shell, "height = 180\nprint('measured')")
-    assert along.look("a") == along.look("a")
-    text = along.take("a")
+    assert along.look("a").text == along.look("a").text
+    text = along.take("a").text
     assert "[1]\nheight = 180\nprint('measured')\noutput:\nmeasured" in text
     assert "height: int = 180" in text
-    assert along.take("a") == ""
-    assert "measured" in along.take("b")
+    assert along.take("a").text == ""
+    assert "measured" in along.take("b").text
     run(shell, "height = 181\nother = [1]")
     run(shell, "del other")
-    text = along.take("a")
+    text = along.take("a").text
     assert "height: int = 181" in text
     assert "other: list" not in text
     run(shell, "del height")
-    assert "deleted: height" in along.take("a")
+    assert "deleted: height" in along.take("a").text
 
 
 def test_claudes_own_cells_are_left_out(shell: Any, recorder: Recorder) -> None:
     """The session has them anyway."""
     run(shell, "%%claude\nhello")
     run(shell, "  %claude_session list")
-    assert context(shell, recorder).take("a") == ""
+    assert context(shell, recorder).take("a").text == ""
 
 
 def test_the_budget_holds(shell: Any, recorder: Recorder) -> None:
@@ -99,11 +100,11 @@ def test_the_budget_holds(shell: Any, recorder: Recorder) -> None:
     for number in range(150):
         run(shell, f"v{number} = {number}\nprint('x' * 500)")
     for budget in (200, 1_000, 10_000):
-        text = context(shell, recorder, budget).take("a")
+        text = context(shell, recorder, budget).take("a").text
         assert tokens(text) <= budget
         assert "[150]" in text or budget == 200
         assert "earlier cells are left out" in text
-    assert context(shell, recorder, 0).take("a") == ""
+    assert context(shell, recorder, 0).take("a").text == ""
     assert fitting(["aaaa", "bbbb", "cc"], 10, "cells") == [
         "(1 earlier cells are left out)",
         "bbbb",
@@ -111,10 +112,56 @@ def test_the_budget_holds(shell: Any, recorder: Recorder) -> None:
     ]
 
 
+def plot(shell: Any, number: int, width: int = 600, height: int = 500) -> None:
+    """Run a cell that shows a picture of this size, 400 tokens if none is given."""
+    png = b"\x89PNG\r\n\x1a\n" + bytes(8) + width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    data = {"image/png": png + str(number).encode(), "text/plain": "a plot"}
+    run(shell, f"get_ipython().display_pub.publish({data!r})")
+
+
+def numbers(along: Along) -> list[str]:
+    """Return the numbers that `plot` put behind the pictures."""
+    return [base64.b64decode(part["data"])[24:].decode() for part in along.pictures]
+
+
+def test_plots_go_along_if_asked(shell: Any, recorder: Recorder) -> None:
+    """As pictures, each once; without being asked they are named only."""
+    plot(shell, 1)
+    along = context(shell, recorder)
+    assert along.look("a").pictures == ()
+    assert "a plot" in along.look("a").text
+    along.plots = True
+    plot(shell, 2)
+    assert numbers(along.look("a")) == ["1", "2"]
+    assert numbers(along.take("a")) == ["1", "2"]
+    assert along.take("a").pictures == ()
+    run(shell, "%%claude\nClaude's own cell shows what Claude has seen")
+    assert along.take("a").pictures == ()
+
+
+def test_plots_take_at_most_half_of_the_budget(shell: Any, recorder: Recorder) -> None:
+    """The newest come first, a large one counts as what it takes once scaled down."""
+    for number in range(6):
+        plot(shell, number)
+        run(shell, "print('x' * 3000)")
+    for budget, wanted in ((4_000, 5), (2_000, 2), (700, 0)):
+        along = context(shell, recorder, budget)
+        along.plots = True
+        made = along.look("a")
+        assert len(made.pictures) == wanted
+        assert numbers(made) == [str(n) for n in range(6)][6 - wanted :]
+        assert made.tokens <= budget
+        assert made.text
+    plot(shell, 7, 8_000, 6_000)
+    along = context(shell, recorder)
+    along.plots = True
+    assert numbers(along.look("a")) == ["5", "7"]
+
+
 def test_secrets_stay_here(shell: Any, recorder: Recorder) -> None:
     """Sources, outputs and values are masked (S6)."""
     run(shell, "password = 'hunter2isgood'\nprint(password)")
-    text = context(shell, recorder).take("a")
+    text = context(shell, recorder).take("a").text
     assert "hunter2isgood" not in text
     assert text.count(MASK) == 3
 

@@ -11,8 +11,7 @@ from ..checkpoints import Kept
 from ..exceptions import UsageMistake
 from ..extension import App
 from ..messages import new_id
-from ..notebook.context import tokens
-from ..output import Output
+from ..output import Output, show
 from ..protocol import CellChange
 from ..session import Session
 from ..tables import show_text
@@ -25,6 +24,7 @@ SEEN_SECONDS = 5.0  # how long a page may take to show what will change its cell
     "context",
     "what of the notebook goes along with the next prompt",
     arg("--budget", type=int, metavar="TOKENS", help="the most that it may take; 0 sends none"),
+    arg("--plots", choices=("on", "off"), help="whether plots go along, as pictures"),
 )
 def _context(app: App, args: argparse.Namespace) -> None:
     context = app.notebook.context
@@ -32,13 +32,17 @@ def _context(app: App, args: argparse.Namespace) -> None:
         if args.budget < 0:
             raise UsageMistake("A budget cannot be negative.", fix="Give 0 to send nothing.")
         context.budget = args.budget
-    text = context.look(app.session_for(None).info.client_id)
+    if args.plots is not None:
+        context.plots = args.plots == "on"
+    along = context.look(app.session_for(None).info.client_id)
     if context.budget == 0:
         show_text("Nothing goes along with a prompt: the budget is 0 (context --budget TOKENS).")
-    elif not text:
+    elif not along.text:
         show_text("Nothing has happened since Claude's last turn: nothing goes along.")
     else:
-        show_text(f"About {tokens(text):,} of {context.budget:,} tokens:\n\n{text}")
+        show_text(f"About {along.tokens:,} of {context.budget:,} tokens:\n\n{along.text}")
+        for picture in along.pictures:
+            show({picture["mimeType"]: picture["data"], "text/plain": "[a plot goes along]"})
 
 
 @command(

@@ -21,6 +21,8 @@ KEPT_CHARS = 40_000
 SHOWN_CHARS = 20_000
 #: Images that go to the model, and the most that one may weigh (base64 characters).
 MAX_IMAGES, MAX_IMAGE_CHARS = 8, 4_000_000
+#: What a picture takes at most: larger ones are scaled down before the model sees them.
+MAX_PICTURE_TOKENS = 1_600
 _IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _TEXTS = ("text/plain", "text/markdown", "text/latex", "text/html", "application/json")
 
@@ -103,6 +105,10 @@ class Captured:
         ]
         return bounded("\n".join(words), limit)
 
+    def pictures(self) -> list[Part]:
+        """Return what was drawn, as content parts."""
+        return [part for part in self.content() if part["type"] == "image"]
+
     def content(self) -> list[Part]:
         """Return it as content parts: texts, and images where something was drawn."""
         texts: list[str] = []
@@ -159,6 +165,17 @@ def image_of(data: dict[str, Any]) -> Part | None:
         if isinstance(value, str) and len(value) <= MAX_IMAGE_CHARS:
             return {"type": "image", "data": value.replace("\n", ""), "mimeType": kind}
     return None
+
+
+def picture_tokens(part: Part) -> int:
+    """Estimate how many tokens a picture takes, as Anthropic's documentation reckons them."""
+    data = str(part["data"])
+    if part["mimeType"] != "image/png":
+        return MAX_PICTURE_TOKENS
+    # A PNG's width and height stand in its bytes 16 to 24.
+    head = base64.b64decode(data[:32])
+    pixels = int.from_bytes(head[16:20], "big") * int.from_bytes(head[20:24], "big")
+    return min(MAX_PICTURE_TOKENS, -(-pixels // 750))
 
 
 class _Tee:

@@ -1,7 +1,7 @@
 """What goes along with a prompt by itself: cells run since the last turn, variables changed.
 
-Within a budget of tokens, newest first, and without secrets. It is no part of the prompt: the
-prompt's hash stays that of what the user wrote.
+Within a budget of tokens, newest first, and without secrets; plots too, where the user wants it.
+It is no part of the prompt: the prompt's hash stays that of what the user wrote.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .capture import bounded
+from .capture import Part, bounded, picture_tokens
 from .masking import mask
 from .recording import CellRun, Recorder
 
@@ -19,12 +19,27 @@ CHARS_PER_TOKEN = 4
 SOURCE_CHARS, RUN_CHARS, ERROR_CHARS = 2_000, 2_000, 4_000
 #: The share of the budget that cells may take before variables get theirs.
 _CELLS_SHARE = 0.75
+#: The share that plots may take before texts get theirs.
+_PLOTS_SHARE = 0.5
 _HEAD = "What happened in the notebook since your last turn. The notebook tells it, not the user."
 
 
 def tokens(text: str) -> int:
     """Estimate how many tokens a text takes."""
     return -(-len(text) // CHARS_PER_TOKEN)
+
+
+@dataclass(frozen=True)
+class Along:
+    """What goes along: a text, and pictures as content parts; both empty if nothing happened."""
+
+    text: str = ""
+    pictures: tuple[Part, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it takes."""
+        return tokens(self.text) + sum(map(picture_tokens, self.pictures))
 
 
 @dataclass
@@ -44,35 +59,52 @@ class Context:
         namespace: Mapping[str, Any],
         list_variables: Callable[[], dict[str, tuple[int, str]]],
         budget: int,
+        *,
+        plots: bool = False,
     ) -> None:
         self._recorder, self._namespace = recorder, namespace
         self._list_variables = list_variables
         self._seen: dict[str, _Seen] = {}
         #: Tokens that it may take; 0 sends none.
         self.budget = budget
+        #: Plots go along as pictures, and not by name only.
+        self.plots = plots
 
-    def look(self, session_id: str) -> str:
-        """Return what would go with the session's next prompt; empty if nothing happened."""
+    def look(self, session_id: str) -> Along:
+        """Return what would go with the session's next prompt."""
         return self._make(session_id)[0]
 
-    def take(self, session_id: str) -> str:
+    def take(self, session_id: str) -> Along:
         """Return what goes with a prompt now, and take it as told."""
-        text, seen = self._make(session_id)
+        along, seen = self._make(session_id)
         self._seen[session_id] = seen
-        return text
+        return along
 
-    def _make(self, session_id: str) -> tuple[str, _Seen]:
+    def _make(self, session_id: str) -> tuple[Along, _Seen]:
         before = self._seen.get(session_id, _Seen())
         now = _Seen(self._recorder.count, self._list_variables())
         if self.budget <= 0:
-            return "", now
-        room = self.budget * CHARS_PER_TOKEN - len(_HEAD) - 100
+            return Along(), now
+        pictures = self._pictures(before.cells)
+        room = self.budget - sum(map(picture_tokens, pictures))
+        room = room * CHARS_PER_TOKEN - len(_HEAD) - 100
         cells = self._recorder.since(before.cells)
         told = fitting([cell_text(cell) for cell in cells], int(room * _CELLS_SHARE), "cells")
         room -= sum(map(len, told))
         changed = fitting(_changed(before.variables, now.variables), room, "variables")
         text = render(told, changed)
-        return mask(text, self._namespace) if text else "", now
+        return Along(mask(text, self._namespace) if text else "", pictures), now
+
+    def _pictures(self, after: int) -> tuple[Part, ...]:
+        """Return the last plots of the cells after the first `after` that fit, oldest first."""
+        kept: list[Part] = []
+        room = self.budget * _PLOTS_SHARE
+        for part in reversed(self._recorder.pictures(after) if self.plots else []):
+            room -= picture_tokens(part)
+            if room < 0:
+                break
+            kept.insert(0, part)
+        return tuple(kept)
 
 
 def cell_text(cell: CellRun) -> str:

@@ -29,12 +29,22 @@ UNASKED = tuple(
 class Notebook:
     """What one kernel lends."""
 
-    def __init__(self, runtime: Runtime, host: Host, recorder: Recorder, budget: int) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        host: Host,
+        recorder: Recorder,
+        *,
+        budget: int,
+        plots: bool = False,
+    ) -> None:
         self._host, self._runtime = host, runtime
         self._main = MainThread(runtime, host)
         shell = host.shell
         self.recorder = recorder
-        self.context = Context(recorder, shell.user_ns, lambda: snapshot(shell), budget)
+        self.context = Context(
+            recorder, shell.user_ns, lambda: snapshot(shell), budget, plots=plots
+        )
 
     def tools(self, borrower: Borrower) -> tuple[Tool, ...]:
         """Return the tools for one session."""

@@ -12,9 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from .capture import Captured, capturing
+from .capture import Captured, Part, capturing
 
 KEPT_CELLS = 200
+#: Plots that are kept of them all.
+KEPT_PICTURES = 8
 OUTPUT_CHARS = 8_000
 #: Cells that ask Claude: the session has them.
 _OWN = re.compile(r"^\s*%{1,2}(?:claude|claude_session|(?:re)?load_ext)\b")
@@ -45,6 +47,10 @@ class Recorder:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._cells: collections.deque[CellRun] = collections.deque(maxlen=KEPT_CELLS)
+        #: Each with the number of its cell.
+        self._pictures: collections.deque[tuple[int, Part]] = collections.deque(
+            maxlen=KEPT_PICTURES
+        )
         self._count = 0
         self._open: tuple[Any, Captured, ExitStack] | None = None
         shell.events.register("pre_run_cell", self._begin)
@@ -65,6 +71,10 @@ class Recorder:
     def since(self, number: int) -> list[CellRun]:
         """Return the recorded cells after the first `number`, oldest first."""
         return [cell for cell in list(self._cells) if cell.number > number and not cell.is_own]
+
+    def pictures(self, number: int) -> list[Part]:
+        """Return the last plots of the cells after the first `number`, oldest first."""
+        return [part for cell, part in list(self._pictures) if cell > number]
 
     @property
     def last_error(self) -> CellRun | None:
@@ -87,17 +97,18 @@ class Recorder:
         self._finish()
         self._count += 1
         failed = result is None or not result.success
-        self._cells.append(
-            CellRun(
-                number=self._count,
-                source=info.raw_cell,
-                output=captured.text(OUTPUT_CHARS),
-                failed=failed,
-                error=captured.last_error if failed else "",
-                execution_count=getattr(result, "execution_count", None),
-                cell_id=getattr(info, "cell_id", None),
-            )
+        cell = CellRun(
+            number=self._count,
+            source=info.raw_cell,
+            output=captured.text(OUTPUT_CHARS),
+            failed=failed,
+            error=captured.last_error if failed else "",
+            execution_count=getattr(result, "execution_count", None),
+            cell_id=getattr(info, "cell_id", None),
         )
+        self._cells.append(cell)
+        if not cell.is_own:
+            self._pictures.extend((cell.number, part) for part in captured.pictures())
 
     def _finish(self) -> None:
         if self._open is not None:
