@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from kernels import Kernel, Page, Place
@@ -17,7 +16,7 @@ StartKernel = Callable[..., Kernel]
 def test_what_one_writes_grows_in_the_others_widget(
     place: Place, model: ScriptedModel, start: StartKernel
 ) -> None:
-    """A turn of one kernel streams into the other's open chat, within a second, and lands there."""
+    """What one kernel's turn says so far is in the other's open chat, and the whole in the end."""
     gate = threading.Event()
     first, second = start(place, model), start(place, model)
     first.run("%claude_session new shared")
@@ -25,9 +24,7 @@ def test_what_one_writes_grows_in_the_others_widget(
     model.script(Reply(text("first half "), hold(gate), text("second half")))
     turn_id = here.prompt("Tell me")
     here.kernel.until(lambda: "first half " in _growing(here) + _finished(here))
-    asked = time.monotonic()
     there.kernel.until(lambda: "first half " in _growing(there) + _finished(there))
-    assert time.monotonic() - asked < 1
     assert any(m and m.text == "Tell me" for m in there.finished.values())
     gate.set()
     here.ended(turn_id)

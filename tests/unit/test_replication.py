@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -437,25 +436,21 @@ def test_sessions_cursor_never_goes_back(replication: Replication) -> None:
 
 
 def test_ten_thousand_rows(store: SqliteStore, replication: Replication) -> None:
-    """Sending a long local session enqueues it in order, at once, and drains in seconds."""
+    """Sending a long local session enqueues all of it in order, and it drains in that order."""
     info = SessionInfo(name="n", cwd="", local=True, claude_session_id="c")
     rows = [message(info, f"message {n} " * 20) for n in range(10_000)]
     store.put(info, *rows)
     TranscriptStore(store, fold=fold_session_summary).append_now(
         {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": "1"}]
     )
-    begun = time.perf_counter()
     store.put(info.model_copy(update={"local": False}))
-    assert time.perf_counter() - begun < 2
     assert replication.waiting().rows == 10_002
     seen: list[object] = []
-    begun = time.perf_counter()
     while parcels := replication.parcels(limit=500, size=1 << 22):
         seen.extend(p.value for p in parcels)
         ids = [p.row.client_id for p in parcels if p.row.kind == "message"]
         seqs = {mid: len(seen) + n for n, mid in enumerate(ids)}
         replication.acknowledge([p.row for p in parcels], seqs=seqs)
-    assert time.perf_counter() - begun < 5
     assert isinstance(seen[0], SessionInfo)
     assert seen[1:-1] == rows
     assert isinstance(seen[-1], Chunk)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,13 +125,11 @@ def test_order_of_calls(transcripts: TranscriptStore) -> None:
 
 
 def test_large_transcript(transcripts: TranscriptStore) -> None:
-    """A transcript of 50 MB loads in a few seconds."""
+    """A transcript of 50 MB comes back whole."""
     entries = [entry(str(n), text=f"line {n} " * 1250) for n in range(4000)]
     for start in range(0, len(entries), 500):
         transcripts.append_now(key("a"), entries[start : start + 500])
-    begun = time.perf_counter()
     assert transcripts.load_now(key("a")) == entries
-    assert time.perf_counter() - begun < 5
 
 
 def test_outbox(store: SqliteStore, transcripts: TranscriptStore) -> None:
