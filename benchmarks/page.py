@@ -25,9 +25,11 @@ from . import jupyter_cc
 from .kernel import LARGE, SMALL, answer, words
 from .table import Figure
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests/browser"))
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "integration")]
 
-from live_notebook import Desk, JupyterServer, LabNotebook, open_chromium
+from lab_server import JupyterServer  # noqa: E402
+from live_notebook import Desk, LabNotebook, open_chromium  # noqa: E402
 
 RUNS = 9
 LONG, SHORT = 10_000, 100  # messages
@@ -82,7 +84,7 @@ def lab(model: ScriptedModel, folder: Path, cells: list[str]) -> Generator[Lab]:
     with open_chromium() as browser:
         context = browser.new_context(viewport={"width": 1200, "height": 1000})
         context.set_default_timeout(120_000)
-        server = JupyterServer(folder / "server", {})
+        server = JupyterServer(folder / "server")
         try:
             desk = Desk(server, context, model, folder, "bench")
             notebook = desk.open(*cells)

@@ -13,10 +13,11 @@ from playwright.sync_api import Browser, Page
 
 from .table import Figure
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests/browser"))
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+sys.path[:0] = [str(TESTS / "browser"), str(TESTS / "integration")]
 
-from bare_host import cpu_ms, hook, serve
-from live_notebook import open_chromium
+from bare_host import cpu_ms, hook, serve  # noqa: E402
+from live_notebook import open_chromium  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 3

@@ -49,6 +49,7 @@ class App:
 
     def __init__(self, shell: Any, recorder: Recorder) -> None:
         self.host = Host(shell)
+        self.host.stay_awake()
         self.settings = IPyClaude.load(shell.config)
         self.policy = Policy.load()
         self.policy.apply(self.settings)

@@ -148,6 +148,18 @@ class Host:
         sys.stdout.flush()
         sys.stderr.flush()
 
+    def stay_awake(self) -> None:
+        """Let ipykernel 7.0 to 7.3 miss no message, be it a click on a running cell's widget.
+
+        They answer on the shell's socket behind the back of the stream that reads from it,
+        which may thereby sleep through what arrives just then (ipykernel#1554). 7.4 answers
+        by the stream.
+        """
+        thread: Any = getattr(self._kernel, "shell_channel_thread", None)
+        manager: Any = getattr(thread, "manager", None)
+        if hasattr(manager, "_shell_socket"):
+            manager._shell_socket = self._kernel.shell_stream
+
     def make_pump(self) -> tuple[Callable[[], None], Callable[[], None]] | None:
         """Return what serves clicks while a cell runs, and what ends it; None if not needed.
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from bare_host import serve
-from live_notebook import Desk, JupyterServer, LabNotebook, open_chromium
+from lab_server import JupyterServer
+from live_notebook import Desk, LabNotebook, open_chromium
+from older_kernels import OLDER, python_with
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ipyclaude.testing import ScriptedModel
 
 ROOT = Path(__file__).parents[2]
-#: Kernels beside the installed one (7.4): each treats messages to a busy kernel in another way.
-OLDER_KERNELS = {
-    "ipykernel-7.1.0": ("ipykernel==7.1.0", "nest-asyncio"),
-    "ipykernel-6.31.0": ("ipykernel==6.31.0", "nest-asyncio"),
-}
-WAIT_MS = 30_000
+#: Milliseconds; only what never comes reaches it.
+WAIT_MS = 60_000
 
 expect.set_options(timeout=WAIT_MS)
 
@@ -60,24 +56,10 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="session")
-def older_kernels(request: pytest.FixtureRequest) -> dict[str, Path]:
-    """Folders with other versions of ipykernel, kept from run to run."""
-    found: dict[str, Path] = {}
-    for name, wanted in OLDER_KERNELS.items():
-        folder = Path(request.config.cache.mkdir(f"{name}-py{sys.version_info[1]}"))
-        if not (folder / "ipykernel").is_dir():
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            subprocess.run([*pip, "--target", str(folder), *wanted], check=True, timeout=120)
-        found[name] = folder
-    return found
-
-
-@pytest.fixture(scope="session")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, older_kernels: dict[str, Path]
-) -> Iterator[JupyterServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     """One Jupyter server for all tests."""
-    server = JupyterServer(tmp_path_factory.mktemp("jupyter"), older_kernels)
+    older = {f"ipykernel-{version}": python_with(version) for version in OLDER}
+    server = JupyterServer(tmp_path_factory.mktemp("jupyter"), older)
     yield server
     server.stop()
 

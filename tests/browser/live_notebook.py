@@ -5,19 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
+from lab_server import JupyterServer
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -28,14 +23,13 @@ from playwright.sync_api import (
     WebSocket,
     sync_playwright,
 )
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from ipyclaude.testing import ScriptedModel
 
-SLOW_MS = 60_000  # a page or a kernel starts, on a machine that has other things to do
-START_SECONDS = 60
-_LOGINS = ("ANTHROPIC_", "CLAUDE_", "IPYCLAUDE_")
+SLOW_MS = 120_000  # a page or a kernel starts, on a machine that has other things to do
+ASLEEP_MS = 10_000
 _NBFORMAT: Any = nbformat  # it has no types
-NEWS = "@jupyterlab/apputils-extension:notification"
 
 FLAGS = [
     "--no-sandbox",
@@ -57,123 +51,6 @@ def open_chromium() -> Generator[Browser, None, None]:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class JupyterServer:
-    """JupyterLab and Notebook 7 from one process, with settings of their own."""
-
-    def __init__(self, folder: Path, extra_kernels: dict[str, Path]) -> None:
-        self.root = folder / "notebooks"
-        self.token = secrets.token_hex(16)
-        self.port = free_port()
-        self._folder, self._log = folder, folder / "server.log"
-        self.root.mkdir(parents=True)
-        for name, packages in extra_kernels.items():
-            self._add_kernel(name, packages)
-        self._process = self._start()
-        self._wait()
-        self.set_lab_setting(NEWS, {"fetchNews": "false", "checkForUpdates": False})
-
-    def _add_kernel(self, name: str, packages: Path) -> None:
-        """A kernel of this Python with `packages` ahead of what is installed."""
-        spec = {
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": name,
-            "language": "python",
-            "env": {"PYTHONPATH": str(packages)},
-            "metadata": {"debugger": False},
-        }
-        folder = self._folder / "data" / "kernels" / name
-        folder.mkdir(parents=True)
-        (folder / "kernel.json").write_text(json.dumps(spec))
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
-        command += [f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0"]
-        command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={self.root}"]
-        command += [f"--IdentityProvider.token={self.token}", "--LabApp.news_url=None"]
-        command += ["--LabApp.expose_app_in_browser=True"]
-        command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
-        places = {
-            "JUPYTER_CONFIG_DIR": "config",
-            "JUPYTER_DATA_DIR": "data",
-            "JUPYTER_RUNTIME_DIR": "runtime",
-            "IPYTHONDIR": "ipython",
-            "JUPYTERLAB_SETTINGS_DIR": "settings",
-            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-            "HOME": "home",
-        }
-        env = {key: value for key, value in os.environ.items() if not key.startswith(_LOGINS)}
-        env.update({key: str(self._folder / name) for key, name in places.items()})
-        with self._log.open("wb") as log:
-            return subprocess.Popen(
-                command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-
-    def _wait(self) -> None:
-        waiting = self._process
-        for _ in range(START_SECONDS * 10):
-            with contextlib.suppress(OSError):
-                self.api("GET", "status")
-                return
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                waiting.wait(0.1)
-                break
-        raise RuntimeError(f"The Jupyter server did not start:\n{self._log.read_text()}")
-
-    def api(self, method: str, path: str, body: object = None, base: str = "api") -> Any:
-        """Call the server's REST API; return what it says, as JSON."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/{base}/{path}",
-            data=None if body is None else json.dumps(body).encode(),
-            method=method,
-            headers={"Authorization": f"token {self.token}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def set_lab_setting(self, plugin: str, values: dict[str, Any]) -> None:
-        """Write a person's settings of a plugin of JupyterLab; pages read them when they open."""
-        self.api("PUT", f"settings/{plugin}", {"raw": json.dumps(values)}, base="lab/api")
-
-    def end_kernels(self) -> None:
-        """End all kernels."""
-        for session in self.api("GET", "sessions"):
-            self.api("DELETE", f"sessions/{session['id']}")
-        for kernel in self.api("GET", "kernels"):
-            self.api("DELETE", f"kernels/{kernel['id']}")
-
-    def url(self, path: str, app: str = "lab") -> str:
-        """Return the address of a notebook in `lab` or in Notebook 7 (`notebook`)."""
-        place = "lab/tree" if app == "lab" else "notebooks"
-        rest = "&reset" if app == "lab" else ""
-        return f"http://127.0.0.1:{self.port}/{place}/{path}?token={self.token}{rest}"
-
-    def stop(self) -> None:
-        """End the server and its kernels."""
-        with contextlib.suppress(OSError):
-            self.end_kernels()
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def kill(self) -> None:
-        """End the server and its kernels at once, as where their machine goes."""
-        parent = psutil.Process(self._process.pid)
-        for process in (parent, *parent.children(recursive=True)):
-            process.kill()
-        self._process.wait()
 
 
 _FIND_PANEL = """() => {
@@ -294,6 +171,19 @@ class LabNotebook:
         self.start(cell)
         self.wait_done(cell)
 
+    def load(self) -> None:
+        """Run cell 0, which loads the extension, be the kernel asleep.
+
+        ipykernel 7.0 to 7.3 may sleep through a page's first request until somebody else
+        connects (ipykernel#1554). Once the extension is used it sees to that.
+        """
+        self.start(0)
+        with contextlib.suppress(PlaywrightTimeout):
+            self.page.wait_for_function(_DONE, arg=0, timeout=ASLEEP_MS)
+            return
+        with self.server.another_connection():
+            self.wait_done(0)
+
     def running(self, cell: int) -> bool:
         """Say whether a cell is running, or waits for its turn."""
         return not self.page.evaluate(_DONE, cell)
@@ -405,7 +295,7 @@ class Desk:
         write_notebook(self.server.root / path, [self.setup(), *cells], kernel)
         notebook = LabNotebook.open(self.context, self.server, path, app=app)
         if ready:
-            notebook.run(0)
+            notebook.load()
         return notebook
 
 

@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import httpx
-from live_notebook import free_port
 from playwright.sync_api import Page
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/browser/provider"

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 import pytest
 from convex_server import ConvexServer, deployed
 from kernels import said
-from live_notebook import Desk, JupyterServer, LabNotebook
+from lab_server import JupyterServer
+from live_notebook import Desk, LabNotebook
 from playwright.sync_api import Browser, Locator, expect
 
 from ipyclaude.messages import new_id
@@ -48,7 +49,7 @@ def make_lab(
 
         def make(name: str) -> Desk:
             folder = tmp_path_factory.mktemp(name)
-            server = JupyterServer(folder, {})
+            server = JupyterServer(folder)
             ends.callback(server.stop)
             context = chromium.new_context(viewport={"width": 1200, "height": 1000})
             ends.callback(context.close)

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,13 +18,14 @@ from typing import Any
 
 import httpx
 import psutil
+from ports import free_ports
 from websockets.sync.client import connect
 
 from ipyclaude.hub import AUDIENCE, SERVICE
 from ipyclaude.testing.verifying import verify
 
 #: Seconds; only a hang reaches it.
-PATIENCE = 60.0
+PATIENCE = 120.0
 _LOOK = 0.05
 _BIN = Path(sys.executable).parent
 
@@ -52,18 +52,6 @@ c.JupyterHub.load_roles.append({{
     "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "access:services"],
 }})
 """
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 @dataclass

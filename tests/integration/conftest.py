@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,8 +32,15 @@ def start() -> Iterator[StartKernel]:
     """Start kernels, with the extension loaded: `start(place, model, **environment)`."""
     started: list[Kernel] = []
 
-    def begin(place: Place, model: ScriptedModel, *, load: bool = True, **env: str) -> Kernel:
-        kernel = Kernel(place, place.env(model, **env))
+    def begin(
+        place: Place,
+        model: ScriptedModel,
+        *,
+        load: bool = True,
+        python: str | Path = sys.executable,
+        **env: str,
+    ) -> Kernel:
+        kernel = Kernel(place, place.env(model, **env), python)
         started.append(kernel)
         if load:
             kernel.run("%load_ext ipyclaude")

@@ -22,7 +22,7 @@ from ipyclaude.messages import Approval, Message, SessionInfo, TextBlock, Todo, 
 from ipyclaude.testing import ScriptedModel
 
 #: Seconds; only a hang reaches it.
-PATIENCE = 30.0
+PATIENCE = 120.0
 _LOOK = 0.1
 _to_page: TypeAdapter[p.ToPage] = TypeAdapter(p.ToPage)
 
@@ -83,12 +83,14 @@ class Ran:
 class Kernel:
     """A kernel in a process of its own."""
 
-    def __init__(self, place: Place, env: dict[str, str]) -> None:
+    def __init__(
+        self, place: Place, env: dict[str, str], python: str | Path = sys.executable
+    ) -> None:
         self.place, self.env = place, env
         self._manager: Any = KernelManager(kernel_name="python3")
-        # Whatever kernel specs are installed here, ours is this very Python.
+        # Whatever kernel specs are installed here, ours is this very Python, or that one.
         self._manager.kernel_spec.argv = [
-            sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}",
+            str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}",
         ]  # fmt: skip
         self._manager.start_kernel(cwd=str(place.work), env=env)
         self.pid = int(self._manager.provisioner.pid)
