@@ -14,6 +14,7 @@ from .identity.choose import Identity
 from .leases import dead
 from .messages import SessionInfo, now_ms
 from .replica.convex import ConvexClient
+from .replica.linking import Linking
 from .replica.people import People, writer
 from .replica.replica import Replica
 from .replica.transcripts import ReplicatedTranscripts
@@ -52,6 +53,7 @@ class Syncing:
     ) -> None:
         self._runtime, self._store, self._holder = runtime, store, holder
         self._cloud = ConvexClient(settings.convex_url, identity)
+        self.linking = Linking(self._cloud)
         self._unheard = identity.on_change(self._signed)
         self.transcripts = ReplicatedTranscripts(
             store, fold=fold_summary, cloud=self._cloud, wrote=lambda: self.replica.wrote()

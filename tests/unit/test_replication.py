@@ -428,6 +428,24 @@ def test_one_account(replication: Replication) -> None:
     assert replication.claim("https://a eve") == "https://a ada"
 
 
+def test_a_store_follows_its_account_into_another(
+    store: SqliteStore, replication: Replication
+) -> None:
+    """When its account became another, all is read anew, whatever a slow kernel noted (S3)."""
+    replication.claim("https://a ada")
+    replication.note_sessions_at(5.0)
+    slow = Replication(store)
+    slow.claim("https://a ada")
+    assert replication.claim("https://a one", ["https://a ada"]) == "https://a one"
+    assert replication.sessions_at() == 0.0
+    slow.note_sessions_at(9.0)
+    assert replication.sessions_at() == 0.0
+    assert slow.claim("https://a one", ["https://a ada"]) == "https://a one"
+    slow.note_sessions_at(9.0)
+    assert replication.claim("https://a eve", ["https://a ada"]) == "https://a one"
+    assert replication.sessions_at() == 9.0
+
+
 def test_sessions_cursor_never_goes_back(replication: Replication) -> None:
     """How far the list was read only moves on."""
     replication.note_sessions_at(5.0)

@@ -7,13 +7,14 @@ it belongs to, decorated with its name, its one line of help and its arguments.
 from __future__ import annotations
 
 # Imported in the order in which help lists them.
-from . import looking, opening, syncing, files, rules, lending, signing  # isort: skip
+from . import looking, opening, syncing, files, rules, lending, signing, linking  # isort: skip
 from .registry import COMMANDS, run
 
 __all__ = [
     "COMMANDS",
     "files",
     "lending",
+    "linking",
     "looking",
     "opening",
     "rules",

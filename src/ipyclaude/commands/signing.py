@@ -14,6 +14,7 @@ from ..exceptions import SignedOut, UsageMistake
 from ..extension import App
 from ..identity.claims import read_claims
 from ..identity.oidc import CodePrompt, DevicePrompt
+from ..linked_words import linked_rows
 from ..runtime import Interrupted
 from ..tables import show_bundle, show_table, show_text
 from .registry import arg, command
@@ -96,6 +97,8 @@ def _whoami(app: App, _: argparse.Namespace) -> None:
     if token.expires_at is not None:
         until = time.strftime("%H:%M:%S", time.localtime(token.expires_at / 1000))
         rows.append(("token", f"valid until {until}, renewed by itself"))
+    if app.sync is not None:
+        rows += linked_rows(wait(app, app.sync.linking.standing()))
     show_table(("", ""), rows)
 
 

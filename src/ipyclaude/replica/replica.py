@@ -73,7 +73,7 @@ class Replica:
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
         self.company = Company(cloud, self, holder=holder, label=server, met=self._met)
         self._meter = Meter(cloud, self._replication)
-        self._versions = Versions(cloud, self._version_changed)
+        self._versions = Versions(cloud, self._version_changed, self._is_user)
         self._drain = Drain(
             cloud,
             self._replication,
@@ -95,6 +95,8 @@ class Replica:
         self._listeners: list[Callable[[], None]] = []
         self._stops: list[Callable[[], None]] = []
         self._me: str | None = None
+        self._told: str | None = None
+        self._anew: asyncio.Task[None] | None = None
         #: By how much the server's clock is ahead of ours, in ms.
         self._ahead = 0.0
         self._error: IpyClaudeError | None = None
@@ -119,6 +121,9 @@ class Replica:
         self._stops = [self._store.subscribe(heard), self._cloud.on_state(self._became)]
         await self._cloud.start()
         self._became(self._cloud.state)
+        self._begin()
+
+    def _begin(self) -> None:
         runs = (
             self._run(),
             self._supervised("version", self._versions.run),
@@ -132,7 +137,7 @@ class Replica:
             stop()
         await self.company.part()
         tasks = [*self._tasks, *(task for _, task in self._tails.values())]
-        tasks += [self._listing] if self._listing is not None else []
+        tasks += [task for task in (self._anew, self._listing) if task is not None]
         self._tails.clear()
         for task in tasks:
             task.cancel()
@@ -149,8 +154,16 @@ class Replica:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._took_turn(False)
         self._signed_in.clear()
+        self._me = self._told = None
         self._cloud.reconnect()
-        self._tasks = [asyncio.ensure_future(self._run())]
+        self._begin()
+
+    def _is_user(self, user: str | None) -> None:
+        """Begin anew where our identity has become another user's: it was linked, or unlinked."""
+        told, self._told = self._told, user
+        changed = told not in (None, user) or (user is not None and self._me not in (None, user))
+        if changed and (self._anew is None or self._anew.done()):
+            self._anew = asyncio.ensure_future(self.sign_in_anew())
 
     async def _run(self) -> None:
         await self._sign_in()
@@ -176,8 +189,10 @@ class Replica:
         while not self._signed_in.is_set():
             try:
                 user = await self._cloud.mutation("users:ensure", {})
-                account = f"{self._url} {user['userId']}"
-                stands = await asyncio.to_thread(self._replication.claim, account)
+                account, *former = (
+                    f"{self._url} {each}" for each in (user["userId"], *user["formerly"])
+                )
+                stands = await asyncio.to_thread(self._replication.claim, account, former)
                 if stands != account:
                     raise another_account(self._store, stands)
             except (CloudError, StoreError) as error:

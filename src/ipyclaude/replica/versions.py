@@ -1,4 +1,7 @@
-"""The version of the deployed functions, as it is now: a client of another one doesn't write."""
+"""What the deployment says of itself and of us, as it is now: its functions' version, our user.
+
+A client of another version doesn't write.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ class Versions:
     """Watches the functions' version, which changes while we run when somebody deploys.
 
     A call that other functions don't understand fails like one that met a bug in them, so
-    their version has to be asked for.
+    their version has to be asked for. Who we are comes along: that changes when the identity
+    is linked to another one.
 
     Parameters
     ----------
@@ -22,10 +26,14 @@ class Versions:
         The deployment.
     on_change
         Called when writing is refused from now on, or allowed again.
+    on_user
+        Called with the id of our user there, None if there is none, whenever it is told.
     """
 
-    def __init__(self, cloud: Cloud, on_change: Callable[[], None]) -> None:
-        self._cloud, self._on_change = cloud, on_change
+    def __init__(
+        self, cloud: Cloud, on_change: Callable[[], None], on_user: Callable[[str | None], None]
+    ) -> None:
+        self._cloud, self._on_change, self._on_user = cloud, on_change, on_user
         #: Why nothing may be written; None while the versions agree.
         self.refusal: VersionMismatch | None = None
 
@@ -39,6 +47,7 @@ class Versions:
         self.refusal = refusal
         if changed:
             self._on_change()
+        self._on_user(me["user"] and str(me["user"]["userId"]))
         return False
 
 

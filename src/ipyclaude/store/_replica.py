@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..messages import now_ms
@@ -33,9 +34,15 @@ def account(db: sqlite3.Connection) -> str | None:
     return row[0] if row else None
 
 
-def claim(db: sqlite3.Connection, name: str) -> str:
-    """Note the account, unless one is noted; return the one that stands."""
-    db.execute("UPDATE replica SET account = coalesce(account, ?)", (safe(name),))
+def claim(db: sqlite3.Connection, name: str, former: Collection[str] = ()) -> str:
+    """Note the account, unless one is noted that did not become it; return the one that stands."""
+    stands = account(db)
+    if stands is None or stands in former:
+        db.execute("UPDATE replica SET account = ?", (safe(name),))
+    if stands in former:
+        # How far was read is told in the other's order.
+        db.execute("UPDATE replica SET sessions_at = 0")
+        db.execute("DELETE FROM spans")
     return account(db) or ""
 
 
@@ -66,9 +73,13 @@ def sessions_at(db: sqlite3.Connection) -> float:
     return float(db.execute("SELECT sessions_at FROM replica").fetchone()[0])
 
 
-def note_sessions_at(db: sqlite3.Connection, at: float) -> None:
-    """Note how far the list was read; never backwards."""
-    db.execute("UPDATE replica SET sessions_at = max(sessions_at, ?)", (at,))
+def note_sessions_at(db: sqlite3.Connection, at: float, name: str | None) -> None:
+    """Note how far the list was read, never backwards, if the account is still this one."""
+    db.execute(
+        "UPDATE replica SET sessions_at = max(sessions_at, ?)"
+        " WHERE account IS coalesce(?, account)",
+        (at, name),
+    )
 
 
 def spans(db: sqlite3.Connection, session_id: str) -> list[Span]:

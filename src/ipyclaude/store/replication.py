@@ -59,13 +59,18 @@ class Replication:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+        self._account: str | None = None
 
     # -- who ---------------------------------------------------------------------------
 
-    def claim(self, account: str) -> str:
-        """Bind the file to an account, unless it is bound; return the one that stands."""
+    def claim(self, account: str, former: Collection[str] = ()) -> str:
+        """Bind the file to an account, unless it is bound; return the one that stands.
+
+        A file of a `former` one, which has become this one, is read anew from the beginning.
+        """
         with self._store.database.writing() as db:
-            return _replica.claim(db, account)
+            self._account = _replica.claim(db, account, former)
+            return self._account
 
     def drain(
         self, holder: str, expires_at: float | None, *, dead: Callable[[str], bool] | None = None
@@ -258,7 +263,7 @@ class Replication:
     def note_sessions_at(self, at: float) -> None:
         """Note how far the list of sessions was read."""
         with self._store.database.writing() as db:
-            _replica.note_sessions_at(db, at)
+            _replica.note_sessions_at(db, at, self._account)
 
 
 def _parcel(db: Any, row: OutboxRow) -> Parcel:
