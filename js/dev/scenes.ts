@@ -229,7 +229,9 @@ export function play(model: MockModel, scene: string): void {
       messages: exchange(),
       todos: TODOS,
       turn: turn(),
-      queued: [{ id: "q-1", text: "Then plot flipper length by species.", held: false }],
+      queued: [
+        { id: "q-1", text: "Then plot flipper length by species.", held: false, telling: false },
+      ],
       status: status({ demo: true }),
     });
     model.events({ type: "open", live: live(1, text("")) });

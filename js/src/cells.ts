@@ -30,8 +30,27 @@ interface IOPub {
 
 interface CellModel {
   id: string;
-  executionCount: number | null;
-  outputs: { add(output: object): void; clear(wait?: boolean): void };
+  /** Of a code cell. */
+  executionCount?: number | null;
+  outputs: { add(output: object): void; clear(wait?: boolean): void; toJSON?(): Output[] };
+}
+
+/** An output, as the notebook's file has it. */
+interface Output {
+  output_type?: string;
+  text?: string | string[];
+  data?: Record<string, unknown>;
+  traceback?: string[];
+}
+
+/** A cell as it stands in the notebook now. */
+export interface Seen {
+  /** How a person knows it: `cell [3]`, or by its place where it has not run. */
+  name: string;
+  /** Its first line. */
+  line: string;
+  /** Its source and what it shows, as text; made when it is wanted. */
+  text(): string;
 }
 
 interface SharedCell {
@@ -74,6 +93,21 @@ export class Cells {
     await execute(this.context, at);
   }
 
+  /** The notebook's cells, from the first to the last. */
+  list(): Seen[] {
+    const { cells, sharedModel } = this.context.model;
+    return sharedModel.cells.map((shared, at) => {
+      const source = shared.getSource();
+      const model = cells.get(at);
+      const count = model.executionCount;
+      return {
+        name: count ? `cell [${count}]` : `cell #${at}`,
+        line: source.trim().split("\n", 1)[0] ?? "",
+        text: () => described(shared, source, model.outputs?.toJSON?.() ?? []),
+      };
+    });
+  }
+
   /** The place below the cell that shows this view, else below the active one, else the end. */
   private below(): number {
     const own = this.el.closest(".jp-Notebook .jp-Cell");
@@ -85,6 +119,23 @@ export class Cells {
     const at = number === null ? siblings(cell).indexOf(cell) : Number(number);
     return at < 0 ? end : Math.min(at + 1, end);
   }
+}
+
+/** So much of what a cell shows (characters) goes along. */
+const SHOWN = 8_000;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours of a traceback
+const COLOURS = /\u001b\[[0-9;]*m/g;
+
+function described(cell: SharedCell, source: string, outputs: Output[]): string {
+  const shown = outputs.map(said).join("").replace(COLOURS, "");
+  const cut = shown.length > SHOWN ? `${shown.slice(0, SHOWN)}\n… (cut)` : shown;
+  const head = `${cell.cell_type} cell, id ${cell.id}`;
+  return [head, source, ...(cut ? ["It shows:", cut] : [])].join("\n");
+}
+
+function said({ text, data, traceback }: Output): string {
+  const words = text ?? traceback?.join("\n") ?? data?.["text/plain"] ?? "";
+  return Array.isArray(words) ? words.join("") : String(words);
 }
 
 /** Run a cell in its place; what it shows stands under it, as if the reader had run it. */

@@ -1,5 +1,6 @@
 /** Where a person writes. The draft lives here, and is let go only when the kernel has it. */
 
+import type { Seen } from "./cells";
 import { Controls } from "./controls";
 import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
@@ -16,6 +17,8 @@ import type { Message } from "./wire";
 export interface Around {
   stop(): void;
   find(): void;
+  /** The notebook's cells; null where the host keeps them to itself. */
+  cells(): readonly Seen[] | null;
 }
 
 export class Composer {
@@ -58,7 +61,13 @@ export class Composer {
     );
     this.controls = new Controls(page, this.failure);
     this.queue = new Queue(page);
-    this.suggest = new Suggest(page, this.area, this.commands());
+    this.suggest = new Suggest(
+      page,
+      this.area,
+      this.commands(),
+      () => around.cells(),
+      (cell) => this.uploads.addCell(cell),
+    );
     this.el = this.build();
     this.typed();
   }
@@ -183,7 +192,7 @@ export class Composer {
       return "The kernel does not answer: it may be busy, stopped or restarted. Your text is kept.";
     }
     return this.busy
-      ? "Claude is working. Enter queues, Esc stops."
+      ? "Claude is working. Enter queues, Ctrl+Enter tells it now, Esc stops."
       : "Enter sends, Shift+Enter breaks the line.";
   }
 
@@ -192,7 +201,7 @@ export class Composer {
     if (event.isComposing || event.keyCode === 229 || this.suggest.key(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
       event.preventDefault();
-      void this.send();
+      void this.send(this.busy && (event.ctrlKey || event.metaKey));
     } else if (event.key === "Escape" && this.editing) {
       event.preventDefault();
       this.dropEdit();
@@ -241,23 +250,25 @@ export class Composer {
     this.sendButton.disabled = this.sending || !this.area.value.trim();
   }
 
-  private async ask(text: string): Promise<void> {
+  private async ask(text: string, steer: boolean): Promise<void> {
     const { editing } = this;
-    if (!editing) await this.page.ask({ type: "prompt", text, uploads: [...this.uploads.list] });
+    const uploads = [...this.uploads.list];
+    if (!editing) await this.page.ask({ type: "prompt", text, uploads, steer });
     else await this.page.ask({ type: "resend", turn: editing, text, fork: true });
     this.editing = null;
     this.banner.hidden = true;
     this.uploads.clear();
   }
 
-  private async send(): Promise<void> {
+  /** Send what is written; `steer` lets Claude hear it within the running turn. */
+  private async send(steer = false): Promise<void> {
     const text = this.area.value;
     if (this.sending || !text.trim()) return;
     this.sending = true;
     this.failure.clear();
     this.enable();
     try {
-      await this.ask(text);
+      await this.ask(text, steer);
       // What was typed while the answer was awaited is not ours to delete.
       if (this.area.value === text) this.write("");
     } catch (error) {

@@ -46,7 +46,11 @@ export class EntryView {
     if (this.streaming && this.settles(message)) {
       this.blocks[0]?.finish?.();
     } else {
-      this.show(message.content, { live: false, byPerson: message.type === "user" });
+      this.show(message.content, {
+        live: false,
+        byPerson: message.type === "user",
+        at: message.timestamp,
+      });
     }
     this.streaming = null;
     this.text = NOTHING;
@@ -76,7 +80,7 @@ export class EntryView {
       view.feed?.(live.text.toString().slice(this.text.toString().length));
     } else {
       this.dress("assistant", true);
-      this.show([live.block], { live: true, byPerson: false });
+      this.show([live.block], { live: true, byPerson: false, at: 0 });
       this.blocks[0]?.feed?.(live.text.toString().slice(growing(live.block).length));
     }
     this.message = null;

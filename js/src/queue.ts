@@ -23,14 +23,24 @@ export class Queue {
     this.list.replaceChildren(...queued.map((each) => this.row(each)));
   }
 
-  private row({ id, text, held }: Queued): HTMLElement {
+  private row({ id, text, held, telling }: Queued): HTMLElement {
     const now = held ? "Send" : "Stop and send now";
+    const tell = "Let Claude hear it now, at its next step";
     return h(
       "li",
-      { "data-ipc": "queued", "data-state": held ? "held" : "waiting" },
-      icon("clock"),
+      { "data-ipc": "queued", "data-state": held ? "held" : telling ? "telling" : "waiting" },
+      icon(telling ? "arrow" : "clock"),
       h("span", { class: "ipc-queue-text" }, text),
       held && h("span", { class: "ipc-chip" }, "held"),
+      telling && h("span", { class: "ipc-chip" }, "Claude hears it at its next step"),
+      !held &&
+        !telling &&
+        button(
+          "tell-now",
+          tell,
+          () => void this.ask({ type: "tell_now", queued_id: id }),
+          "Tell now",
+        ),
       button("send-now", now, () => void this.ask({ type: "send_now", queued_id: id }), now),
       button(
         "unqueue",

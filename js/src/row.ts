@@ -37,6 +37,7 @@ export class RowView {
     this.tools.todos(state.todos);
     const over = !running(state) || state.turn?.turn_id !== row.entry.turnId;
     if (state.turn && over) this.tools.settle();
+    else if (state.turn) this.tools.resume();
     if (first) this.dress(row);
   }
 

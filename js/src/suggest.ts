@@ -1,5 +1,6 @@
-/** What may be written next: commands after `/`, files and variables after `@`. */
+/** What may be written next: commands after `/`; cells, variables and files after `@`. */
 
+import type { Seen } from "./cells";
 import { h, setText } from "./dom";
 import { icon } from "./icons";
 import type { Page } from "./page";
@@ -16,7 +17,15 @@ type Choice = Omit<Suggestion, "kind"> & { kind: Suggestion["kind"] | "own"; run
 
 /** Typing pauses this long (ms) before the kernel is asked. */
 const PAUSE = 120;
-const SIGNS = { command: "terminal", own: "bolt", file: "file", variable: "tool" } as const;
+const SIGNS = {
+  command: "terminal",
+  own: "bolt",
+  cell: "cell",
+  file: "file",
+  variable: "tool",
+} as const;
+/** Cells offered, so that variables and files are seen too. */
+const FEW = 8;
 /** A `/` begins a command only as the first sign of the prompt; `@` begins a mention of a word. */
 const WORD = /(?:^(\/)|(?:^|\s)(@))([^\s]*)$/;
 let made = 0;
@@ -35,6 +44,10 @@ export class Suggest {
     private readonly page: Page,
     private readonly area: HTMLTextAreaElement,
     private readonly commands: readonly Command[],
+    /** The notebook's cells; null where the host keeps them to itself. */
+    private readonly cells: () => readonly Seen[] | null,
+    /** Let a cell go along with the prompt. */
+    private readonly attach: (cell: Seen) => void,
   ) {
     this.el = h("div", {
       class: "ipc-suggest",
@@ -89,9 +102,11 @@ export class Suggest {
 
   private async ask(sign: "/" | "@", query: string): Promise<void> {
     const turn = ++this.asked;
-    const own = sign === "/" ? this.own(query) : [];
+    const seen = sign === "@" ? this.cells() : null;
+    const own = sign === "/" ? this.own(query) : this.seen(seen ?? [], query);
+    const cells = sign === "@" && seen === null;
     try {
-      const { suggestions } = await this.page.ask({ type: "suggest", sign, query });
+      const { suggestions } = await this.page.ask({ type: "suggest", sign, query, cells });
       if (turn === this.asked) this.show([...own, ...suggestions]);
     } catch {
       // Without the kernel there is less to offer, and writing goes on.
@@ -108,6 +123,22 @@ export class Suggest {
         label: `/${name}`,
         detail,
         run,
+      }));
+  }
+
+  /** Cells that hold the words, those that stand last first. */
+  private seen(cells: readonly Seen[], query: string): Choice[] {
+    const wanted = query.toLowerCase();
+    return cells
+      .filter((each) => each.line && `${each.name} ${each.line}`.toLowerCase().includes(wanted))
+      .slice(-FEW)
+      .reverse()
+      .map((each) => ({
+        kind: "cell",
+        insert: `${each.name} `,
+        label: each.line,
+        detail: each.name,
+        run: () => this.attach(each),
       }));
   }
 

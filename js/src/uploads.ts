@@ -1,11 +1,14 @@
 /** Files and images that go with a prompt: pasted, dropped or chosen. */
 
+import type { Seen } from "./cells";
 import { button, h } from "./dom";
 import { icon } from "./icons";
 import type { Upload } from "./wire";
 
 /** The API takes no larger images (bytes). */
 const MOST = 5_000_000;
+/** What the kernel knows a cell by (requests.py). */
+const CELL = "text/x-notebook-cell";
 
 interface Kept {
   upload: Upload;
@@ -40,6 +43,14 @@ export class Uploads {
     this.changed();
   }
 
+  /** Take up a cell of the notebook, as it stands now. */
+  addCell({ name, text }: Seen): void {
+    if (this.kept.some((each) => each.upload.name === name)) return;
+    const bytes = new TextEncoder().encode(text());
+    const data = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    this.keep({ name, media_type: CELL, data }, icon("cell"));
+  }
+
   /** Take up files; true if there were any. */
   add(files: FileList | null | undefined): boolean {
     const list = [...(files ?? [])];
@@ -58,10 +69,14 @@ export class Uploads {
     const data = url.slice(url.indexOf(",") + 1);
     const upload = { name: file.name || "image", media_type: file.type, data };
     const picture = /^image\/(?:png|jpeg|gif|webp)$/.test(file.type);
+    this.keep(upload, picture ? h("img", { src: url, alt: "" }) : icon("file"));
+  }
+
+  private keep(upload: Upload, sign: Element): void {
     const el = h(
       "span",
       { class: "ipc-upload", "data-ipc": "upload" },
-      picture ? h("img", { src: url, alt: "" }) : icon("file"),
+      sign,
       h("span", {}, upload.name),
       button("upload-remove", `Remove ${upload.name}`, () => this.remove(el), icon("cross")),
     );

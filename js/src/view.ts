@@ -63,7 +63,11 @@ export class View implements Follower {
     const find = new Find(page, (id) => transcript.jump(id));
     const foot = [new StateLine(page), new Announcer()];
     if (page.watches) return [find, ...middle, ...foot];
-    const around = { stop: () => void bar.stop(), find: () => find.open() };
+    const around = {
+      stop: () => void bar.stop(),
+      find: () => find.open(),
+      cells: () => deeds.cells?.list() ?? null,
+    };
     const composer = new Composer(page, around);
     deeds.composer = composer;
     const head = [new Sessions(page), find, new Settings(page)];

@@ -14,6 +14,7 @@ export type Request =
   | p.Prompt
   | p.Unqueue
   | p.SendNow
+  | p.TellNow
   | p.Suggest
   | p.Stop
   | p.Decide
@@ -41,6 +42,7 @@ export interface Results {
   prompt: { turn_id: string };
   unqueue: null;
   send_now: null;
+  tell_now: null;
   suggest: p.SuggestResult;
   rename_session: null;
   archive_session: null;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { call, message, returned, text, turn } from "../dev/mock";
 import { all, frame, one, ready } from "./helpers";
 
@@ -59,5 +59,31 @@ describe("tool cards", () => {
     });
     expect(el.textContent).toContain('"hologram"');
     expect(el.textContent).toContain("Block aura");
+  });
+
+  test("count the seconds of a call that takes long, and say where its output is", async () => {
+    const { model, el } = await ready({
+      turn: turn(),
+      messages: [message("assistant", [call("u", "Bash", { command: "sleep 9" })])],
+    });
+    const card = el.querySelector<HTMLDetailsElement>("[data-tool]") as HTMLDetailsElement;
+    const outcome = () => card.querySelector(".ipc-outcome")?.textContent;
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(outcome()).toBe("");
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(outcome()).toBe("5 s");
+    card.open = true;
+    card.dispatchEvent(new Event("toggle"));
+    expect(card.textContent).toContain("comes when it has ended");
+    model.events({ type: "message", message: message("tool", [returned("u", "done")]) });
+    await frame();
+    expect(outcome()).toBe("exit code 0");
+    expect(card.textContent).not.toContain("comes when it has ended");
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(outcome()).toBe("exit code 0");
+    model.events({ type: "turn", turn: turn({ status: "done" }) });
+    await frame();
+    await vi.advanceTimersByTimeAsync(1_100);
+    expect(vi.getTimerCount()).toBe(1); // the hello that this kernel never answered
   });
 });

@@ -11,8 +11,8 @@ function open(model = new MockModel()) {
 describe("requests", () => {
   test("each gets its own reply, in whatever order they come", async () => {
     const { model, channel } = open();
-    const first = channel.request({ type: "prompt", text: "a", uploads: [] });
-    const second = channel.request({ type: "prompt", text: "b", uploads: [] });
+    const first = channel.request({ type: "prompt", text: "a", uploads: [], steer: false });
+    const second = channel.request({ type: "prompt", text: "b", uploads: [], steer: false });
     const [a, b] = model.sent;
     model.receive({ type: "reply", id: b?.id ?? "", result: { turn_id: "B" }, error: null });
     model.receive({ type: "reply", id: a?.id ?? "", result: { turn_id: "A" }, error: null });

@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import { message, session, status, text, turn } from "../dev/mock";
+import { MockModel, message, session, status, text, turn } from "../dev/mock";
 import { REPLY_MS } from "../src/channel";
-import { all, frame, last, one, press, ready } from "./helpers";
+import type { Prompt } from "../src/wire";
+import { all, frame, last, one, press, ready, show } from "./helpers";
 
 describe("the composer", () => {
   async function composer(part = {}) {
@@ -88,16 +89,86 @@ describe("the composer", () => {
     type("next");
     press(area, "Enter");
     expect(prompts()).toHaveLength(1);
-    model.events({ type: "queue", queued: [{ id: "q", text: "next", held: false }] });
+    model.events({
+      type: "queue",
+      queued: [{ id: "q", text: "next", held: false, telling: false }],
+    });
     await frame();
     expect(one(el, "queued").textContent).toContain("next");
     one(el, "send-now").click();
     expect(last(model)).toMatchObject({ type: "send_now", queued_id: "q" });
     one(el, "unqueue").click();
     expect(last(model)).toMatchObject({ type: "unqueue", queued_id: "q" });
-    model.events({ type: "queue", queued: [{ id: "q", text: "next", held: true }] });
+    model.events({
+      type: "queue",
+      queued: [{ id: "q", text: "next", held: true, telling: false }],
+    });
     await frame();
     expect(one(el, "queued").textContent).toContain("held");
+  });
+
+  test("tells Claude at once what is sent with Ctrl, or from the queue", async () => {
+    const { model, el, area, type, prompts } = await composer({ turn: turn() });
+    type("look left");
+    press(area, "Enter", { ctrlKey: true });
+    expect(prompts()).toMatchObject([{ text: "look left", steer: true }]);
+    const waits = { id: "q", text: "later", held: false, telling: false };
+    model.events({ type: "queue", queued: [waits] });
+    await frame();
+    one(el, "tell-now").click();
+    expect(last(model)).toMatchObject({ type: "tell_now", queued_id: "q" });
+    model.events({ type: "queue", queued: [{ ...waits, telling: true }] });
+    await frame();
+    expect(one(el, "queued").dataset.state).toBe("telling");
+    expect(all(el, "tell-now")).toEqual([]);
+    const idle = await composer();
+    idle.type("hello");
+    press(idle.area, "Enter", { ctrlKey: true });
+    expect(idle.prompts()).toMatchObject([{ steer: false }]);
+  });
+
+  test("an at sign offers the notebook's cells; one that is taken goes along", async () => {
+    const outputs = [{ text: ["3\n"] }, { traceback: ["\u001b[31mNameError\u001b[0m"] }];
+    const made = (id: string, cell_type: string, source: string) => ({
+      id,
+      cell_type,
+      getSource: () => source,
+      setSource: () => undefined,
+    });
+    const cells = [made("c-1", "markdown", "# Birds"), made("c-2", "code", "birds = 3\nbirds")];
+    const models = [
+      { id: "c-1" },
+      { id: "c-2", executionCount: 3, outputs: { toJSON: () => outputs } },
+    ];
+    const model = new MockModel("chat");
+    const context = {
+      model: {
+        cells: { get: (at: number) => models[at] },
+        sharedModel: { cells, insertCell: vi.fn() },
+      },
+    };
+    Object.assign(model, { widget_manager: { context } });
+    model.answers.suggest = () => ({ suggestions: [] });
+    const { el } = show(model);
+    model.snapshot();
+    await frame();
+    const area = one<HTMLTextAreaElement>(el, "composer");
+    area.value = "why @bird";
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(last(model)).toMatchObject({ type: "suggest", cells: false });
+    expect(all(el, "suggestion").map((each) => each.textContent)).toEqual([
+      "birds = 3cell [3]",
+      "# Birdscell #0",
+    ]);
+    press(area, "Enter");
+    expect(area.value).toBe("why cell [3] ");
+    expect(one(el, "upload").textContent).toContain("cell [3]");
+    press(area, "Enter");
+    const prompt = last(model) as Prompt;
+    expect(atob(prompt.uploads[0]?.data ?? "")).toBe(
+      "code cell, id c-2\nbirds = 3\nbirds\nIt shows:\n3\nNameError",
+    );
   });
 
   test("each session keeps its draft, over a reload too", async () => {

@@ -19,6 +19,7 @@ from .attachments import uploaded
 from .channel import wire
 from .exceptions import IpyClaudeError, SessionNotFound
 from .messages import ContentBlock, Message, TextBlock
+from .notebook.masking import mask
 from .permissions import shown
 from .session import Session
 from .turn import Question
@@ -64,13 +65,22 @@ class ClaudeChat(View):
     async def _on_prompt(self, request: r.Prompt) -> dict[str, str]:
         session = self._session or await self._open_new("")
         text = _words(request.text)
-        others = [uploaded(u.name, u.media_type, u.data) for u in request.uploads]
-        content = (TextBlock(text=text), *others)
+        content = (TextBlock(text=text), *map(self._uploaded, request.uploads))
         if not session.running:
             return self._ask(session, content)
         question = self._question(content)
-        self._desk.queue(session).add(question, text)
+        queue = self._desk.queue(session)
+        queued_id = queue.add(question, text)
+        if request.steer:
+            await queue.tell_now(queued_id)
         return {"turn_id": question.turn_id}
+
+    def _uploaded(self, upload: r.Upload) -> ContentBlock:
+        block = uploaded(upload.name, upload.media_type, upload.data)
+        if upload.media_type != r.CELL_TYPE or not isinstance(block, TextBlock):
+            return block
+        # What a cell shows was not looked through by whoever mentions it.
+        return TextBlock(text=mask(block.text, self._desk.namespace))
 
     def _question(self, content: tuple[ContentBlock, ...]) -> Question:
         return Question(
@@ -89,6 +99,9 @@ class ClaudeChat(View):
     async def _on_send_now(self, request: r.SendNow) -> None:
         await self._desk.queue(self._current()).send_now(request.queued_id)
 
+    async def _on_tell_now(self, request: r.TellNow) -> None:
+        await self._desk.queue(self._current()).tell_now(request.queued_id)
+
     async def _on_suggest(self, request: r.Suggest) -> dict[str, Any]:
         session = self._session
         if request.sign == "/":
@@ -97,7 +110,11 @@ class ClaudeChat(View):
         else:
             cwd = session.options.cwd if session else "."
             found = await asyncio.to_thread(
-                suggesting.mentions, cwd, self._desk.namespace, request.query
+                suggesting.mentions,
+                cwd,
+                self._desk.namespace,
+                request.query,
+                self._desk.cells if request.cells else (),
             )
         return wire(r.SuggestResult(suggestions=tuple(found)))
 

@@ -18,7 +18,7 @@ from .identity.sign_in import SignIns
 from .leases import Lease, SharedLease, StoreLease, alive, make_holder
 from .messages import SessionInfo, Value
 from .notebook.lending import UNASKED, Notebook
-from .notebook.recording import Recorder
+from .notebook.recording import CellRun, Recorder
 from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
@@ -329,6 +329,11 @@ class App:
     def sync_session(self, session: Session) -> None:
         """Let the session go to Convex (any thread)."""
         self.send(session.refresh())
+
+    @property
+    def cells(self) -> Sequence[CellRun]:
+        """The user's cells that ran in this kernel, oldest first."""
+        return self.notebook.recorder.since(0)
 
     @property
     def namespace(self) -> Mapping[str, Any]:

@@ -80,6 +80,8 @@ class Queued(Wire):
     text: Text
     #: Not sent by itself, since the turn before it was stopped or failed.
     held: bool = False
+    #: Put into the running turn: Claude hears it at its next step.
+    telling: bool = False
 
 
 # ---- kernel -> page --------------------------------------------------------------------

@@ -18,6 +18,8 @@ class _Waiting:
     question: Question
     id: str
     text: str
+    #: It was put into the running turn, and Claude has yet to hear it.
+    telling: bool = False
 
 
 class PromptQueue:
@@ -40,14 +42,18 @@ class PromptQueue:
     @property
     def queued(self) -> tuple[Queued, ...]:
         """What waits, first first."""
-        return tuple(Queued(id=w.id, text=w.text, held=self._held) for w in self._waiting)
+        return tuple(
+            Queued(id=w.id, text=w.text, held=self._held, telling=w.telling) for w in self._waiting
+        )
 
-    def add(self, question: Question, text: str) -> None:
-        """Let a prompt wait for the end of the running turn."""
-        self._waiting.append(_Waiting(question, new_id(), text))
+    def add(self, question: Question, text: str) -> str:
+        """Let a prompt wait for the end of the running turn; return its id here."""
+        waiting = _Waiting(question, new_id(), text)
+        self._waiting.append(waiting)
         self._held = False
         self._tell()
         self._start()
+        return waiting.id
 
     def remove(self, queued_id: str) -> None:
         """Take a prompt back."""
@@ -62,15 +68,42 @@ class PromptQueue:
         SessionNotFound
             It has been sent or taken back meanwhile.
         """
-        wanted = next((w for w in self._waiting if w.id == queued_id), None)
-        if wanted is None:
-            raise SessionNotFound("This prompt no longer waits.", fix="See the conversation.")
+        wanted = self._find(queued_id)
         self._waiting = [wanted, *(w for w in self._waiting if w is not wanted)]
         wanted.id = new_id()  # a second click finds it gone
         self._now, self._held = True, False
         self._tell()
         self._start()
         await self._session.stop()
+
+    async def tell_now(self, queued_id: str) -> None:
+        """Put a waiting prompt into the running turn: Claude hears it at its next step.
+
+        Raises
+        ------
+        SessionNotFound
+            It has been sent or taken back meanwhile.
+        EngineError
+            The turn has just ended; the prompt goes next by itself.
+        """
+        wanted = self._find(queued_id)
+        if wanted.telling:
+            return
+        wanted.telling = True
+        self._tell()
+        self._start()
+        try:
+            await self._session.steer(wanted.question.content, lambda: self.remove(wanted.id))
+        except IpyClaudeError:
+            wanted.telling = False
+            self._tell()
+            raise
+
+    def _find(self, queued_id: str) -> _Waiting:
+        wanted = next((w for w in self._waiting if w.id == queued_id), None)
+        if wanted is None:
+            raise SessionNotFound("This prompt no longer waits.", fix="See the conversation.")
+        return wanted
 
     def _tell(self) -> None:
         self._session.tell(QueueChanged(queued=self.queued))
@@ -84,6 +117,8 @@ class PromptQueue:
         try:
             while self._waiting:
                 await self._session.until_idle()
+                for each in self._waiting:
+                    each.telling = False  # the turn was over before Claude heard it
                 if self._unwanted():
                     break
                 await self._send(self._waiting[0])

@@ -24,8 +24,12 @@ class Hello(_Request):
     type: Literal["hello"] = "hello"
 
 
+#: The media type of an upload that is a cell of the notebook, its source and what it shows.
+CELL_TYPE = "text/x-notebook-cell"
+
+
 class Upload(Wire):
-    """A file or image that goes with a prompt."""
+    """A file, an image or a cell that goes with a prompt."""
 
     name: Text
     media_type: str = ""
@@ -34,11 +38,13 @@ class Upload(Wire):
 
 
 class Prompt(_Request):
-    """Ask Claude; while a turn runs, wait for its end. Result: `{turn_id}`."""
+    """Ask Claude; while a turn runs, wait for its end, or `steer` it. Result: `{turn_id}`."""
 
     type: Literal["prompt"] = "prompt"
     text: Text
     uploads: tuple[Upload, ...] = ()
+    #: While a turn runs: let Claude hear it at its next step.
+    steer: bool = False
 
 
 class Unqueue(_Request):
@@ -55,18 +61,27 @@ class SendNow(_Request):
     queued_id: str
 
 
+class TellNow(_Request):
+    """Put this waiting prompt into the running turn. Result: null."""
+
+    type: Literal["tell_now"] = "tell_now"
+    queued_id: str
+
+
 class Suggest(_Request):
-    """What may follow `/` (commands) or `@` (files, variables). Result: `SuggestResult`."""
+    """What may follow `/` (commands) or `@` (cells, variables, files). Result: `SuggestResult`."""
 
     type: Literal["suggest"] = "suggest"
     sign: Literal["/", "@"]
     query: Text = ""
+    #: The page can't see the notebook's cells: offer those that ran.
+    cells: bool = False
 
 
 class Suggestion(Wire):
     """Something that may be written: `insert` is the text that it becomes."""
 
-    kind: Literal["command", "file", "variable"]
+    kind: Literal["command", "cell", "file", "variable"]
     insert: Text
     label: Text
     detail: Text = ""
@@ -281,6 +296,7 @@ Request = Annotated[
     | Prompt
     | Unqueue
     | SendNow
+    | TellNow
     | Suggest
     | Stop
     | Decide

@@ -17,11 +17,12 @@ from .engine import (
     EngineEvent,
     EngineOptions,
     RateLimit,
+    SlashCommand,
     ToolRequest,
     TurnEnded,
     TurnStarted,
 )
-from .exceptions import SessionBusy
+from .exceptions import EngineError, SessionBusy
 from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, now_ms
@@ -63,7 +64,7 @@ class Session:
         self.options = options
         self._guard = guard
         self.rate_limit: RateLimit | None = None
-        self.slash_commands: tuple[str, ...] = ()
+        self.slash_commands: tuple[SlashCommand, ...] = ()
         self._journal = Journal(info, store)
         self._permissions = permissions
         self._make_engine = make_engine
@@ -175,6 +176,23 @@ class Session:
             self._last = turn.state or self._last
             self._running = None
             self._idle.set()
+
+    async def steer(
+        self, content: tuple[ContentBlock, ...], heard: Callable[[], None] = lambda: None
+    ) -> None:
+        """Put words into the running turn; `heard` is called when Claude takes them up.
+
+        Where the turn is stopped before, they are no part of the session.
+
+        Raises
+        ------
+        EngineError
+            No turn is running here.
+        """
+        turn, engine = self._running, self._engine
+        if turn is None or engine is None:
+            raise EngineError("No turn is running here.", fix="Send it as a prompt.")
+        await engine.steer(content, uuid=turn.expect(content, heard))
 
     def check_free(self) -> None:
         """Raise `SessionBusy` while a turn of this kernel runs."""

@@ -3,32 +3,70 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .engine import SlashCommand
+from .notebook.recording import CellRun
 from .requests import Suggestion
 
 MOST = 30
+#: Cells and variables offered, so that files are seen too.
+_FEW = 10
+#: What is said of a suggestion is no longer than this (characters).
+_DETAIL = 120
 #: Files looked at in a working folder; more would keep a person waiting.
 _FILES = 20_000
 _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "dist", "build"})
 
 
-def commands(names: Sequence[str], query: str) -> list[Suggestion]:
-    """Return the CLI's own commands that match."""
+def commands(known: Sequence[SlashCommand], query: str) -> list[Suggestion]:
+    """Return the CLI's own commands that match, with what it says of them."""
     found = [
-        Suggestion(kind="command", insert=f"/{name} ", label=f"/{name}", detail="Claude Code")
-        for name in names
+        Suggestion(
+            kind="command",
+            insert=f"/{each.name} ",
+            label=f"/{each.name}",
+            detail=_in_short(f"{each.hint} {each.description}") or "Claude Code",
+        )
+        for each in known
     ]
     return _best(found, query)
 
 
-def mentions(folder: str, namespace: Mapping[str, Any], query: str) -> list[Suggestion]:
-    """Return variables and files that match, variables first."""
-    return [*_best(list(_variables(namespace)), query)[:10], *_best(list(_files(folder)), query)][
-        :MOST
+def _first_line(source: str) -> str:
+    return _in_short(source.strip().partition("\n")[0])
+
+
+def _in_short(text: str) -> str:
+    return textwrap.shorten(text, _DETAIL, placeholder="…")
+
+
+def mentions(
+    folder: str, namespace: Mapping[str, Any], query: str, cells: Sequence[CellRun] = ()
+) -> list[Suggestion]:
+    """Return what matches: cells that ran, variables, files."""
+    found = [
+        *_best(_cells(cells), query)[:_FEW],
+        *_best(list(_variables(namespace)), query)[:_FEW],
+        *_best(list(_files(folder)), query),
+    ]
+    return found[:MOST]
+
+
+def _cells(cells: Sequence[CellRun]) -> list[Suggestion]:
+    """Return the cells, the last run first; Claude finds them by their counts."""
+    return [
+        Suggestion(
+            kind="cell",
+            insert=f"cell [{cell.execution_count}] ",
+            label=f"[{cell.execution_count}] {_first_line(cell.source)}",
+            detail="failed" if cell.failed else "cell",
+        )
+        for cell in reversed(cells)
     ]
 
 

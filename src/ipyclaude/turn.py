@@ -17,6 +17,7 @@ from .engine import (
     BlockStarted,
     Decision,
     EngineEvent,
+    Heard,
     MessageDone,
     Notice,
     TodosChanged,
@@ -129,6 +130,8 @@ class Turn:
         self._end_engine = end_engine
         self._blocks = LiveBlocks(journal.info.client_id, question.turn_id)
         self._messages: list[Message] = []
+        #: What was put into the turn and Claude has yet to hear, and who wants to know that.
+        self._unheard: dict[str, tuple[tuple[ContentBlock, ...], Callable[[], None]]] = {}
         #: Why the turn cannot go on, though the engine could.
         self._broken: IpyClaudeError | None = None
 
@@ -182,6 +185,12 @@ class Turn:
         self._broken = error
         self._permissions.cancel(self._session_id)
         await self._end_engine()
+
+    def expect(self, content: tuple[ContentBlock, ...], heard: Callable[[], None]) -> str:
+        """Return the id by which `Heard` will say that Claude took up these words."""
+        key = new_id()
+        self._unheard[key] = (content, heard)
+        return key
 
     def tell(self, what: str, why: str = "") -> None:
         """Tell the reader something of this turn."""
@@ -238,6 +247,21 @@ class Turn:
             self._save_notice(event)
         elif isinstance(event, TurnStarted):
             self._started(event)
+        elif isinstance(event, Heard) and event.uuid in self._unheard:
+            self._heard(event.uuid)
+
+    def _heard(self, key: str) -> None:
+        """Let the words stand where Claude heard them."""
+        content, heard = self._unheard.pop(key)
+        said = Message(
+            client_id=key,
+            session_id=self._session_id,
+            type="user",
+            content=content,
+            turn_id=self.question.turn_id,
+        )
+        self._save([said], [MessageSaved(message=said)])
+        heard()
 
     def _started(self, event: TurnStarted) -> None:
         info = self._journal.info

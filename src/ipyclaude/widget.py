@@ -25,6 +25,7 @@ from .hands import Hands
 from .host import Host
 from .journal import Redraw, Told
 from .messages import Message, ResultBlock
+from .notebook.recording import CellRun
 from .permissions import Permissions
 from .queueing import PromptQueue
 from .runtime import Runtime
@@ -118,6 +119,11 @@ class Desk(Protocol):
     @property
     def namespace(self) -> Mapping[str, Any]:
         """The user's variables."""
+        ...
+
+    @property
+    def cells(self) -> Sequence[CellRun]:
+        """The user's cells that ran in this kernel, oldest first."""
         ...
 
 

@@ -22,7 +22,9 @@ from ipyclaude.engine import (
     BlockStarted,
     Decision,
     Engine,
+    EngineEvent,
     EngineOptions,
+    Heard,
     MessageDone,
     Notice,
     RateLimit,
@@ -191,6 +193,46 @@ async def test_an_edited_input_is_what_runs(tmp_path: Path) -> None:
     heard = json.dumps(bench.model.requests[-1]["messages"])
     assert "The user edited this call before it ran" in heard
     assert "touch other.txt" in heard
+
+
+@pytest.mark.parametrize("when", ["before a tool's result", "in the last words"])
+async def test_words_put_into_a_turn_are_heard_in_it(tmp_path: Path, when: str) -> None:
+    """Claude hears them at its next step, and the turn ends when all is answered."""
+    gate = threading.Event()
+    long = Reply(text("One, two, three.", chunk_chars=4, hold=gate))
+    if when == "in the last words":
+        script = [long, "Turned left."]
+    else:
+        call = tool("Bash", command="true", description="wait")
+        script = [Reply(text("One, two, three.", chunk_chars=4, hold=gate), call), "Turned left."]
+    async with opened(tmp_path, *script) as bench:
+        events: list[EngineEvent] = []
+        async for event in bench.made.ask((TextBlock(text="go"),)):
+            events.append(event)
+            if isinstance(event, BlockDelta) and not gate.is_set():
+                await bench.made.steer((TextBlock(text="turn left"),), uuid=str(uuid.uuid4()))
+                gate.set()
+    kinds = [type(e) for e in events]
+    assert kinds.count(TurnEnded) == 1
+    assert kinds.index(Heard) < kinds.index(TurnEnded)
+    assert "turn left" in json.dumps(bench.model.requests[1]["messages"])
+    last = events[-1]
+    assert isinstance(last, TurnEnded)
+    assert last.result.output_tokens > 20, "the runs are counted together"
+
+
+async def test_a_stopped_turn_does_not_go_on_with_what_was_put_into_it(tmp_path: Path) -> None:
+    """What Claude had yet to hear when it was stopped is never asked."""
+    hang = Reply(text("One, two.", chunk_chars=4, hold=threading.Event()))
+    async with opened(tmp_path, hang, "fine again") as bench:
+        async for event in bench.made.ask((TextBlock(text="go"),)):
+            if isinstance(event, BlockDelta):
+                await bench.made.steer((TextBlock(text="turn left"),), uuid=str(uuid.uuid4()))
+                await bench.made.interrupt()
+            assert not isinstance(event, Heard)
+        after = await run_turn(bench.made, "and now?")
+    assert after.text == "fine again"
+    assert "turn left" not in json.dumps(bench.model.requests[-1]["messages"])
 
 
 @pytest.mark.parametrize("family", ["TodoWrite", "TaskCreate"])

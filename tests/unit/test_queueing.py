@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ipyclaude.engine import EngineOptions
-from ipyclaude.exceptions import SessionNotFound
+from ipyclaude.exceptions import EngineError, SessionNotFound
 from ipyclaude.journal import Told
 from ipyclaude.leases import StoreLease
 from ipyclaude.messages import SessionInfo, TextBlock
@@ -141,5 +141,46 @@ def test_sending_now_stops_the_turn_and_goes_first() -> None:
         await asyncio.gather(*bench.tasks)
         assert (await running).turn.status == "stopped"
         assert bench.asked() == ["first", "third", "second"]
+
+    asyncio.run(work())
+
+
+def test_what_is_told_now_is_heard_in_the_running_turn() -> None:
+    """It stands in the turn where Claude took it up, and is not asked again afterwards."""
+
+    async def work() -> None:
+        bench = Bench()
+        bench.engine = ScriptedEngine([*say("first")[:2], bench.gate, *say("first")[2:]])
+        running = await bench.start()
+        told = bench.queue.add(ask("look left"), "look left")
+        await bench.queue.tell_now(told)
+        await bench.queue.tell_now(told)  # a second click
+        assert [(q.text, q.telling) for q in bench.queue.queued] == [("look left", True)]
+        bench.gate.set()
+        answer = await running
+        await asyncio.gather(*bench.tasks)
+        assert [m.type for m in answer.messages] == ["user", "user", "assistant", "result"]
+        assert [m.text for m in answer.messages][1] == "look left"
+        assert bench.asked() == ["first"]
+        assert len(bench.engine.steered) == 1
+        assert bench.queue.queued == ()
+
+    asyncio.run(work())
+
+
+def test_what_claude_did_not_hear_before_a_stop_is_held() -> None:
+    """A stopped turn takes nothing with it that Claude had yet to hear."""
+
+    async def work() -> None:
+        bench = Bench()
+        running = await bench.start()
+        await bench.queue.tell_now(bench.queue.add(ask("look left"), "look left"))
+        await bench.session.stop()
+        await asyncio.gather(*bench.tasks)
+        assert "look left" not in [m.text for m in (await running).messages]
+        (left,) = bench.queue.queued
+        assert (left.text, left.held, left.telling) == ("look left", True, False)
+        with pytest.raises(EngineError):
+            await bench.queue.tell_now(left.id)
 
     asyncio.run(work())

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from ipyclaude.attachments import uploaded
+from ipyclaude.engine import SlashCommand
 from ipyclaude.exceptions import UsageMistake
 from ipyclaude.messages import ImageBlock, TextBlock
+from ipyclaude.notebook.recording import CellRun
 from ipyclaude.suggesting import commands, mentions
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -27,9 +29,30 @@ class Trap:
 
 def test_commands_begin_with_what_was_written() -> None:
     """The nearest comes first; letters in order are enough."""
-    found = commands(["compact", "context", "review"], "con")
-    assert [each.insert for each in found] == ["/context "]
-    assert [each.label for each in commands(["compact", "cost"], "ct")] == ["/compact", "/cost"]
+    known = [SlashCommand(name) for name in ("compact", "context", "review", "cost")]
+    assert [each.insert for each in commands(known, "con")] == ["/context "]
+    assert [each.label for each in commands(known, "ct")] == ["/compact", "/context", "/cost"]
+
+
+def test_a_command_is_told_in_short() -> None:
+    """What may follow it, and what the CLI says of it, cut to a line."""
+    (found,) = commands([SlashCommand("compact", "Frees " + "much " * 80, "[words]")], "")
+    assert found.detail.startswith("[words] Frees much")
+    assert len(found.detail) <= 120
+    assert commands([SlashCommand("compact")], "")[0].detail == "Claude Code"
+
+
+def test_cells_that_ran_are_offered_by_their_first_line(tmp_path: Path) -> None:
+    """The last one comes first, by the count under which Claude finds it."""
+    ran = [
+        CellRun(1, "birds = load()\nbirds", "", failed=False, execution_count=1),
+        CellRun(2, "plot(birds)", "", failed=True, execution_count=2),
+    ]
+    found = mentions(str(tmp_path), {}, "birds", ran)
+    assert [(each.kind, each.insert, each.detail) for each in found] == [
+        ("cell", "cell [2] ", "failed"),
+        ("cell", "cell [1] ", "cell"),
+    ]
 
 
 def test_variables_are_named_and_never_looked_at(tmp_path: Path) -> None:

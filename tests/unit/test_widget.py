@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from traitlets.config import Config
 import ipyclaude
 from ipyclaude.channel import Channel, wire
 from ipyclaude.chat import ClaudeChat, ClaudeTodos
-from ipyclaude.engine import EngineOptions
+from ipyclaude.engine import EngineOptions, SlashCommand
 from ipyclaude.host import Host
 from ipyclaude.leases import StoreLease
 from ipyclaude.messages import (
@@ -30,6 +31,7 @@ from ipyclaude.messages import (
     UnknownBlock,
     new_id,
 )
+from ipyclaude.notebook.recording import CellRun
 from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import (
     BlockOpened,
@@ -134,6 +136,10 @@ class FakeDesk:
     def sync_session(self, session: Session) -> None:
         info = session.info.model_copy(update={"local": False})
         self.store.put(info)
+
+    @property
+    def cells(self) -> list[CellRun]:
+        return [CellRun(1, "frame = load()\nframe", "", failed=False, execution_count=3)]
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -468,9 +474,23 @@ def test_files_variables_and_commands_are_suggested(desk: FakeDesk) -> None:
         "label": "frame",
         "detail": "list",
     }
-    page.view._session.slash_commands = ("compact",)
+    page.view._session.slash_commands = (SlashCommand("compact", "Free up context"),)
     found = page.ask(type="suggest", sign="/", query="comp")["result"]["suggestions"]
-    assert [each["label"] for each in found] == ["/compact"]
+    assert [(each["label"], each["detail"]) for each in found] == [("/compact", "Free up context")]
+    found = page.ask(type="suggest", sign="@", query="load", cells=True)["result"]["suggestions"]
+    assert found[0]["insert"] == "cell [3] "
+
+
+def test_a_mentioned_cell_goes_along_without_its_secrets(desk: FakeDesk) -> None:
+    """What the page attaches of a cell is masked: nobody looked through its output (S6)."""
+    page = chat(desk)
+    shown = base64.b64encode(b"API_KEY=abcdefgh12345678\n").decode()
+    cell = {"name": "cell [3]", "media_type": "text/x-notebook-cell", "data": shown}
+    turn_id = page.ask(type="prompt", text="see", uploads=[cell])["result"]["turn_id"]
+    desk.runtime.run(asyncio.wait_for(page.view._session._idle.wait(), 5))
+    asked = desk.store.messages(SID, turn_id=turn_id).messages[0].text
+    assert "cell [3]" in asked
+    assert "abcdefgh12345678" not in asked
 
 
 def test_the_todos_alone_are_sent_nothing_else(desk: FakeDesk) -> None:

@@ -1,15 +1,27 @@
 /** Tool calls as cards, and where each result finds its own. */
 
 import { h, setText } from "../dom";
+import { seconds } from "../format";
 import { icon } from "../icons";
+import { everySecond } from "../ticking";
 import { TodoRows } from "../todolist";
 import type { Approval, ServerToolResultBlock, Todo, ToolResultBlock } from "../wire";
-import { inputElement, outcome, summary, toolIcon, toolLabel, toolOutput } from "./tools";
+import {
+  inputElement,
+  outcome,
+  runningWords,
+  summary,
+  toolIcon,
+  toolLabel,
+  toolOutput,
+} from "./tools";
 
 type Result = ToolResultBlock | ServerToolResultBlock;
 type Input = Record<string, unknown>;
 
 const STATE_WORDS = { running: "running", ok: "done", error: "failed", ended: "no result" };
+/** A call that takes no longer (ms) says nothing of its time. */
+const PATIENCE_MS = 2_000;
 type CardState = keyof typeof STATE_WORDS;
 
 /** One call: head with a one-line summary, folded input and result, a subagent's messages. */
@@ -25,6 +37,8 @@ export class ToolCard {
   private readonly body = h("div", { class: "ipc-tool-body" });
   private result: Result | null = null;
   private drawn = false;
+  private since: number;
+  private asks = false;
   /** What it ran with, where that is not what the call says. */
   private edited = false;
   private ran: Input | null = null;
@@ -32,7 +46,10 @@ export class ToolCard {
   constructor(
     private name: string,
     private input: Input,
+    at: number,
   ) {
+    // Another machine's clock may be ahead of this page's.
+    this.since = Math.min(at || Date.now(), Date.now());
     this.el = h(
       "details",
       { class: "ipc-fold ipc-tool", "data-tool": name, toggle: () => this.draw() },
@@ -79,6 +96,8 @@ export class ToolCard {
     }[approval.status];
     setText(this.decision, words);
     this.decision.hidden = false;
+    this.asks = approval.status === "pending";
+    this.since = Math.min(approval.decided_at ?? this.since, Date.now());
     this.decision.dataset.state = approval.status;
     if (approval.status === "allowed" && approval.edited_input) {
       setText(this.decision, "allowed, edited");
@@ -102,9 +121,24 @@ export class ToolCard {
     this.todos.draw(todos);
   }
 
+  /** Count how long it has been running, while it is in the document. */
+  resume(): void {
+    if (this.el.dataset.state === "running") everySecond(this.tick);
+  }
+
+  private readonly tick = (): boolean => {
+    if (this.el.dataset.state !== "running") return false;
+    const ms = Date.now() - this.since;
+    const counts = !this.asks && ms >= PATIENCE_MS;
+    setText(this.outcome, counts ? seconds(Math.floor(ms / 1000) * 1000).replace(".0", "") : "");
+    return this.el.isConnected;
+  };
+
   /** The turn is over: what has no result will get none. */
   settle(): void {
-    if (!this.result) this.setState("ended");
+    if (this.result) return;
+    this.setState("ended");
+    setText(this.outcome, "");
   }
 
   private setState(state: CardState): void {
@@ -129,6 +163,10 @@ export class ToolCard {
       h("div", { class: "ipc-label" }, this.edited ? "Input, as you edited it" : "Input"),
       inputElement(this.name, this.ran ?? this.input),
     );
+    const words = runningWords(this.name);
+    if (!this.result && words && this.el.dataset.state === "running") {
+      this.body.append(h("div", { class: "ipc-muted" }, words));
+    }
     if (!this.result) return;
     this.body.append(
       h("div", { class: "ipc-label" }, "Result"),
@@ -145,13 +183,13 @@ function failed(result: Result): boolean {
 export class ToolCards {
   private readonly cards = new Map<string, ToolCard>();
 
-  add(id: string, name: string, input: Input): ToolCard {
+  add(id: string, name: string, input: Input, at = 0): ToolCard {
     const known = this.cards.get(id);
     if (known) {
       known.setInput(name, input);
       return known;
     }
-    const card = new ToolCard(name, input);
+    const card = new ToolCard(name, input, at);
     this.cards.set(id, card);
     return card;
   }
@@ -177,5 +215,9 @@ export class ToolCards {
 
   settle(): void {
     for (const card of this.cards.values()) card.settle();
+  }
+
+  resume(): void {
+    for (const card of this.cards.values()) card.resume();
   }
 }

@@ -14,7 +14,7 @@ export function toolUseView(
   block: ToolUseBlock | ServerToolUseBlock,
   context: BlockContext,
 ): BlockView {
-  const card = context.tools.add(block.id, block.name, block.input ?? {});
+  const card = context.tools.add(block.id, block.name, block.input ?? {}, context.at);
   return { el: h("div", { class: "ipc-call" }, card.el) };
 }
 

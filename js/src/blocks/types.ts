@@ -18,4 +18,6 @@ export interface BlockContext {
   readonly live: boolean;
   /** A person wrote it: line ends count. */
   readonly byPerson: boolean;
+  /** When it was written, by the kernel's clock (epoch ms); 0 where that is not known. */
+  readonly at: number;
 }

@@ -169,13 +169,30 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """Claude has taken up what was put into the running turn by `steer`."""
+
+    uuid: str
+
+
+@dataclass(frozen=True)
+class SlashCommand:
+    """A command of the CLI's own, as one writes it after `/`."""
+
+    name: str
+    description: str = ""
+    #: What may follow it, such as `[instructions]`.
+    hint: str = ""
+
+
+@dataclass(frozen=True)
 class TurnStarted:
     """The CLI took the prompt; what it runs with."""
 
     session_id: str
     model: str | None = None
     tools: tuple[str, ...] = ()
-    slash_commands: tuple[str, ...] = ()
+    slash_commands: tuple[SlashCommand, ...] = ()
     permission_mode: str | None = None
 
 
@@ -193,6 +210,7 @@ EngineEvent = (
     | TodosChanged
     | RateLimit
     | Notice
+    | Heard
     | TurnStarted
     | TurnEnded
 )
@@ -215,6 +233,16 @@ class Engine(Protocol):
 
     async def configure(self, options: EngineOptions) -> None:
         """Use these options from the next turn on; reconnects only where it must."""
+        ...
+
+    async def steer(self, content: tuple[ContentBlock, ...], *, uuid: str) -> None:
+        """Put words into the running turn; `Heard` comes when Claude takes them up.
+
+        Raises
+        ------
+        EngineError
+            No turn is running, or it could not be told.
+        """
         ...
 
     async def interrupt(self) -> None:

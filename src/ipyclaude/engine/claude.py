@@ -29,10 +29,11 @@ from ..messages import ContentBlock, ResultBlock, Todo
 from . import Ask, EngineEvent, EngineOptions, OnFile, Tool, ToolRequest, TurnEnded
 from .edited import Edited
 from .errors import cli_died, cli_not_found, from_result, malformed
-from .events import EventMapper, Raw
+from .events import EventMapper, Raw, described
 from .hooks import file_hooks, joined
 from .launching import launch_options
 from .spawning import apart
+from .steering import Steering
 from .tools import make_server
 
 # What goes wrong is raised as one of our errors; the SDK's log lines must not reach a cell.
@@ -89,6 +90,7 @@ class ClaudeEngine:
         self._edited = Edited()
         self._hooks = joined(file_hooks(on_file), self._edited.hooks)
         self._mapper = EventMapper(tuple(todos))
+        self._steering = Steering()
         self._client: ClaudeSDKClient | None = None
         self._lines: AsyncIterator[Raw] | None = None
         self._turns: asyncio.Queue[_Turn | None] = asyncio.Queue()
@@ -124,6 +126,17 @@ class ClaudeEngine:
         finally:
             if not finished:
                 await self.close()  # whoever asked went away in the middle
+
+    async def steer(self, content: tuple[ContentBlock, ...], *, uuid: str) -> None:
+        """Put words into the running turn."""
+        if not self._busy or self._client is None:
+            raise EngineError("No turn is running.", fix="Send it as a prompt.")
+        self._steering.sent(uuid)
+        try:
+            await self._client.query(_prompt(content, uuid))
+        except Exception as error:  # the SDK raises bare Exception on control errors
+            self._steering.failed(uuid)
+            raise EngineError("Claude could not be told.", str(error), "Send it again.") from error
 
     async def interrupt(self) -> None:
         """Stop the running turn."""
@@ -175,21 +188,36 @@ class ClaudeEngine:
 
     async def _run(self, turn: _Turn) -> None:
         self._mapper.begin_turn()
+        self._steering.begin()
         self._stderr.clear()  # what an earlier turn said explains nothing of this one
         client = await self._ready(turn)
         if self._interrupted.is_set():
             turn.events.put_nowait(TurnEnded(ResultBlock(outcome="stopped")))
             return
-        await client.query(_prompt(turn))
+        await client.query(_prompt(turn.content, turn.uuid))
         while True:
             raw = await self._next_line()
-            if raw.get("type") == "result":
-                await self._finish(turn, raw)
+            if raw.get("type") == "result" and await self._ended(turn, raw):
                 return
+            for heard in self._steering.heard(raw):
+                turn.events.put_nowait(heard)
             if raw.get("type") == "system" and raw.get("subtype") == "init":
                 self._resume = raw.get("session_id") or self._resume
             for event in self._mapper.events(raw):
                 turn.events.put_nowait(event)
+
+    async def _ended(self, turn: _Turn, raw: Raw) -> bool:
+        """Say whether the turn is over, or goes on with what was put into it."""
+        whole = self._steering.result(raw)
+        waits = self._steering.waits
+        if waits and not raw.get("is_error") and not self._interrupted.is_set():
+            return False
+        try:
+            await self._finish(turn, whole)
+        finally:
+            if waits:
+                await self._disconnect()  # the CLI would go on with what Claude has yet to hear
+        return True
 
     async def _next_line(self) -> Raw:
         assert self._lines is not None
@@ -265,6 +293,7 @@ class ClaudeEngine:
         except BaseException:
             self._client = None
             raise
+        self._mapper.described = described(await client.get_server_info())
         # The SDK's public stream drops what it doesn't know (S7); see events.py.
         self._lines = client._query.receive_messages()  # pyright: ignore[reportPrivateUsage, reportOptionalMemberAccess]
         self._running = wanted
@@ -320,15 +349,17 @@ def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
     )
 
 
-async def _prompt(turn: _Turn) -> AsyncIterator[dict[str, Any]]:
-    content = [block.model_dump(mode="python", exclude_none=True) for block in turn.content]
+async def _prompt(
+    blocks: Sequence[ContentBlock], uuid: str | None
+) -> AsyncIterator[dict[str, Any]]:
+    content = [block.model_dump(mode="python", exclude_none=True) for block in blocks]
     message: dict[str, Any] = {
         "type": "user",
         "message": {"role": "user", "content": content},
         "parent_tool_use_id": None,
     }
-    if turn.uuid is not None:
-        message["uuid"] = turn.uuid
+    if uuid is not None:
+        message["uuid"] = uuid
     yield message
 
 

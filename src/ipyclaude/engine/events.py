@@ -6,7 +6,7 @@ that they don't know, and nothing may be dropped (S7). Shapes as measured of CLI
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from ..messages import (
@@ -27,6 +27,7 @@ from . import (
     MessageDone,
     Notice,
     RateLimit,
+    SlashCommand,
     TodosChanged,
     TurnStarted,
 )
@@ -63,10 +64,15 @@ class EventMapper:
         #: How full the main agent's context window is, in tokens.
         self.context_tokens = 0
         self._read_tokens = 0
+        #: The CLI's commands, as far as it describes them.
+        self.described: dict[str, SlashCommand] = {}
         #: What the API said of the last failure, in the assistant message that stands for it.
         self.api_error: str | None = None
         #: When the rate limit that refused this turn ends, in epoch seconds, where the API says it.
         self.resets_at: float | None = None
+
+    def _commands(self, names: Sequence[str]) -> tuple[SlashCommand, ...]:
+        return tuple(self.described.get(name) or SlashCommand(name) for name in names)
 
     def begin_turn(self) -> None:
         """Forget what an earlier turn left unfinished."""
@@ -192,7 +198,7 @@ class EventMapper:
                 session_id=str(raw.get("session_id", "")),
                 model=raw.get("model"),
                 tools=tuple(raw.get("tools") or ()),
-                slash_commands=tuple(raw.get("slash_commands") or ()),
+                slash_commands=self._commands(raw.get("slash_commands") or ()),
                 permission_mode=raw.get("permissionMode"),
             )
         elif subtype == "api_retry":
@@ -263,3 +269,17 @@ def _retry(raw: Raw) -> Notice:
         why=str(raw.get("error") or ""),
         fix=f"Trying again in {delay:.1f} s ({attempt} of {most}).",
     )
+
+
+def described(server: Raw | None) -> dict[str, SlashCommand]:
+    """Return the commands that the CLI describes when it is connected to, by name."""
+    listed: Any = (server or {}).get("commands") or ()
+    given = [cast("Raw", each) for each in listed if isinstance(each, dict)]
+    return {
+        str(each.get("name")): SlashCommand(
+            name=str(each.get("name")),
+            description=str(each.get("description") or ""),
+            hint=str(each.get("argumentHint") or ""),
+        )
+        for each in given
+    }

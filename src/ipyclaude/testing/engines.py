@@ -11,6 +11,7 @@ from ..engine import (
     BlockStarted,
     EngineEvent,
     EngineOptions,
+    Heard,
     MessageDone,
     ToolRequest,
     TurnEnded,
@@ -42,6 +43,8 @@ class ScriptedEngine:
         self.asked: list[tuple[ContentBlock, ...]] = []
         self.options: list[EngineOptions] = []
         self.closed = False
+        self.steered: list[tuple[ContentBlock, ...]] = []
+        self._steers: list[str] = []
 
     async def configure(self, options: EngineOptions) -> None:
         """Remember the options."""
@@ -55,6 +58,8 @@ class ScriptedEngine:
         self.asked.append(content)
         self._stop.clear()
         for step in self._turns.pop(0):
+            while self._steers:
+                yield Heard(self._steers.pop(0))
             if isinstance(step, asyncio.Event):
                 await self._until(step)
             elif isinstance(step, Exception):
@@ -76,6 +81,11 @@ class ScriptedEngine:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+
+    async def steer(self, content: tuple[ContentBlock, ...], *, uuid: str) -> None:
+        """Remember the words, and let them be heard at the script's next step."""
+        self.steered.append(content)
+        self._steers.append(uuid)
 
     async def interrupt(self) -> None:
         """Stop the running script."""

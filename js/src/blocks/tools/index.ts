@@ -78,6 +78,11 @@ export function inputElement(name: string, input: Input): HTMLElement {
   return box;
 }
 
+/** What is said while a call runs. */
+export function runningWords(name: string): string {
+  return viewOf(name).running ?? "";
+}
+
 /** The part of this input that a person may edit before it runs; null where there is none. */
 export function editedField(name: string, input: Input): string | null {
   const field = viewOf(name).edits;

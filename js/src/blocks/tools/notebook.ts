@@ -20,6 +20,7 @@ const runPython: ToolView = {
   icon: "play",
   label: "Run Python",
   edits: "code",
+  running: "What it shows stands in the notebook as it comes.",
   summary: (input) => text(input.code),
   input: (input) => source(input, "code"),
 };

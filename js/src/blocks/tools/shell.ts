@@ -14,6 +14,7 @@ const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
 export const bash: ToolView = {
   icon: "terminal",
   edits: "command",
+  running: "What it prints comes when it has ended: Claude Code sends nothing before.",
   summary: (input) => text(input.command),
   input(input) {
     const box = h("div", { class: "ipc-input" }, codeBlock(text(input.command), "bash"));

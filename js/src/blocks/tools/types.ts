@@ -15,6 +15,8 @@ export interface ToolView {
   readonly edits?: string;
   /** What came back; null where it says nothing that the input does not. */
   output?(content: unknown, input: Input, isError: boolean): HTMLElement | null;
+  /** What is said in the open card while the call runs. */
+  readonly running?: string;
   /** A few words on how it went, for the card's head. */
   outcome?(content: unknown, input: Input, isError: boolean): string;
 }
