@@ -165,4 +165,32 @@ export default defineSchema({
     .index("by_session", ["sessionId"])
     .index("by_hash", ["sessionId", "sha256"])
     .index("by_storage", ["storageId"]),
+
+  // People with an account of this deployment; no secret is in any of the three as it is used.
+  accounts: defineTable({
+    email: v.string(),
+    name: v.string(),
+    passwordHash: v.optional(v.string()),
+  }).index("by_email", ["email"]),
+
+  accountCodes: defineTable({
+    email: v.string(),
+    name: v.string(),
+    codeHash: v.string(),
+    expiresAt: v.number(),
+  })
+    .index("by_email", ["email"])
+    .index("by_expires", ["expiresAt"]),
+
+  signIns: defineTable({
+    accountId: v.id("accounts"),
+    key: v.string(),
+    secretHash: v.string(),
+    previousHash: v.optional(v.string()),
+    rotatedAt: v.number(),
+    expiresAt: v.number(),
+  })
+    .index("by_key", ["key"])
+    .index("by_account", ["accountId"])
+    .index("by_expires", ["expiresAt"]),
 });

@@ -1,4 +1,4 @@
-"""The command line: `ipyclaude demo | import | deploy | doctor | hub`."""
+"""The command line: `ipyclaude demo | import | deploy | accounts | doctor | hub`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from . import __version__
 from .exceptions import IpyClaudeError
@@ -35,10 +36,22 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
-def _deploy(_: argparse.Namespace) -> int:
+def _deploy(options: argparse.Namespace) -> int:
     from .deploy import main as run
 
-    return run()
+    return run(accounts=options.accounts)
+
+
+def _add_account(options: argparse.Namespace) -> int:
+    from .accounts import add
+
+    return add(options.email, options.name)
+
+
+def _remove_account(options: argparse.Namespace) -> int:
+    from .accounts import remove
+
+    return remove(options.email)
 
 
 def _doctor(_: argparse.Namespace) -> int:
@@ -80,7 +93,11 @@ def make_parser() -> argparse.ArgumentParser:
         " (CONVEX_SELF_HOSTED_URL, CONVEX_SELF_HOSTED_ADMIN_KEY). Where IPYCLAUDE_AUTH is set, a"
         " JSON list of providers, it becomes who may sign in there.",
     )
+    deploy.add_argument(
+        "--accounts", action="store_true", help="let it have accounts of its own (e-mail, password)"
+    )
     deploy.set_defaults(run=_deploy)
+    _add_accounts(commands)
 
     doctor = commands.add_parser(
         "doctor", help="check what a prompt and replication need, and say what to do"
@@ -89,6 +106,22 @@ def make_parser() -> argparse.ArgumentParser:
 
     hub.add_commands(commands)
     return parser
+
+
+def _add_accounts(commands: Any) -> None:
+    accounts = commands.add_parser(
+        "accounts",
+        help="who has an account of the deployment",
+        description="Needs the deployment's key, as `ipyclaude deploy` does.",
+    )
+    doing = accounts.add_subparsers(required=True, metavar="COMMAND")
+    add = doing.add_parser("add", help="print a code by which somebody signs in, or again")
+    add.add_argument("email", metavar="EMAIL")
+    add.add_argument("--name", help="what others call them")
+    add.set_defaults(run=_add_account)
+    remove = doing.add_parser("remove", help="remove somebody's account, not their sessions")
+    remove.add_argument("email", metavar="EMAIL")
+    remove.set_defaults(run=_remove_account)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

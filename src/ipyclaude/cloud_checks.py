@@ -50,7 +50,7 @@ async def _check(settings: IPyClaude, env: Mapping[str, str]) -> list[Finding]:
     found = [await check_address(settings.convex_url)]
     if not found[0].ok:
         return found
-    signs = SignIns(settings.store_path.parent)
+    signs = SignIns(settings.store_path.parent, settings.convex_url)
     try:
         choice = choose(settings, env, signs.choice)
     except IpyClaudeError as error:

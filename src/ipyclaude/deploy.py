@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .accounts import set_accounts
 from .exceptions import IpyClaudeError
 from .node import Node, find_node
 from .replica import API_VERSION
@@ -281,7 +282,7 @@ def _tail(text: str, lines: int = 20) -> str:
 # ---- the whole ---------------------------------------------------------------------------
 
 
-def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
+def deploy(env: Mapping[str, str], cache: Path, say: Say, *, accounts: bool = False) -> None:
     """Deploy the functions to the deployment that an environment names.
 
     Parameters
@@ -293,6 +294,8 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
         Takes Convex's CLI, once per version.
     say
         Told what is being done.
+    accounts
+        Let the deployment have accounts of its own; once it has, it keeps them.
 
     Raises
     ------
@@ -301,7 +304,32 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
     NodeMissing
         There is no Node.
     """
-    target, auth, sources, node = find_target(env), read_auth(env), find_sources(), find_node(env)
+    auth = read_auth(env)
+    with open_cli(env, cache, say) as cli:
+        say(f"Deploying to {cli.target.name} …")
+        has_accounts = set_accounts(cli, say, wanted=accounts)
+        set_auth(cli, auth, say, has_accounts=has_accounts)
+        # The types were checked when ipyclaude was built.
+        cli.run("deploy", "-y", "--typecheck", "disable")
+        url, count = read_spec(cli.run("function-spec"))
+    say(
+        f"Deployed {count} functions (interface version {API_VERSION}) to {url}.\n"
+        f"On the notebook servers set CONVEX_URL={url}"
+    )
+
+
+@contextmanager
+def open_cli(env: Mapping[str, str], cache: Path, say: Say) -> Generator[Cli, None, None]:
+    """Lend Convex's CLI for the deployment that an environment names.
+
+    Raises
+    ------
+    DeployFailed
+        None is named, or it does not answer.
+    NodeMissing
+        There is no Node.
+    """
+    target, sources, node = find_target(env), find_sources(), find_node(env)
     _check_reachable(target)
     # Keys are not npm's business, and another project's variables must not lead the CLI elsewhere.
     env = {name: value for name, value in env.items() if not name.startswith("CONVEX_")}
@@ -312,16 +340,7 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say) -> None:
         installing(folder)
 
     with open_project(sources, cache, install) as project:
-        cli = Cli(node, project, target, env)
-        say(f"Deploying to {target.name} …")
-        set_auth(cli, auth, say)
-        # The types were checked when ipyclaude was built.
-        cli.run("deploy", "-y", "--typecheck", "disable")
-        url, count = read_spec(cli.run("function-spec"))
-    say(
-        f"Deployed {count} functions (interface version {API_VERSION}) to {url}.\n"
-        f"On the notebook servers set CONVEX_URL={url}"
-    )
+        yield Cli(node, project, target, env)
 
 
 def read_spec(text: str) -> tuple[str, int]:
@@ -344,7 +363,7 @@ def read_spec(text: str) -> tuple[str, int]:
         ) from error
 
 
-def set_auth(cli: Cli, auth: str | None, say: Say) -> None:
+def set_auth(cli: Cli, auth: str | None, say: Say, *, has_accounts: bool) -> None:
     """Set who may sign in; where nothing is given nor set yet, nobody may.
 
     It comes before the functions, since Convex refuses an auth.config.ts that reads a variable
@@ -356,7 +375,8 @@ def set_auth(cli: Cli, auth: str | None, say: Say) -> None:
         say(f"Set {AUTH}: {count} provider{'' if count == 1 else 's'}.")
     elif AUTH not in cli.run("env", "list", "--names-only").split():
         cli.run("env", "set", AUTH, stdin="[]")
-        say(f"Nobody can sign in yet: set {AUTH} to the list of providers, and deploy again.")
+        if not has_accounts:
+            say(f"Nobody can sign in yet: set {AUTH} to the list of providers, and deploy again.")
 
 
 def _check_reachable(target: Target) -> None:
@@ -374,13 +394,20 @@ def _check_reachable(target: Target) -> None:
         ) from error
 
 
-def main() -> int:
-    """Deploy as the process's environment says."""
+def cache_folder() -> Path:
+    """Return where Convex's CLI is kept."""
     from platformdirs import user_cache_path
 
-    def say(text: str) -> None:
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+    return user_cache_path("ipyclaude", appauthor=False) / "deploy"
 
-    deploy(os.environ, user_cache_path("ipyclaude", appauthor=False) / "deploy", say)
+
+def say(text: str) -> None:
+    """Tell a person at a terminal."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main(*, accounts: bool = False) -> int:
+    """Deploy as the process's environment says."""
+    deploy(os.environ, cache_folder(), say, accounts=accounts)
     return 0

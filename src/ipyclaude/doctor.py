@@ -127,7 +127,9 @@ def check_identity(settings: IPyClaude) -> Finding:
     from .identity.sign_in import SignIns
 
     try:
-        choice = choose(settings, os.environ, SignIns(settings.store_path.parent).choice)
+        choice = choose(
+            settings, os.environ, SignIns(settings.store_path.parent, settings.convex_url).choice
+        )
     except IpyClaudeError as error:
         return Finding("Sign-in", " ".join(filter(None, (error.what, error.why))), error.fix)
     # Nobody has to be signed in: without Convex everything is on this machine.

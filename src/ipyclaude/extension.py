@@ -55,7 +55,7 @@ class App:
         self.policy.apply(self.settings)
         self.runtime = Runtime()
         self.store = SqliteStore(self.settings.store_path)
-        self.sign_ins = SignIns(self.settings.store_path.parent)
+        self.sign_ins = SignIns(self.settings.store_path.parent, self.settings.convex_url)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
         self._holder = make_holder()
         #: None where sessions stay on this machine.

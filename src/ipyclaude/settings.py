@@ -21,7 +21,7 @@ from .exceptions import SettingsError
 
 PERMISSION_MODES = ("default", "acceptEdits", "plan", "dontAsk", "bypassPermissions")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
-IDENTITIES = ("auto", "static", "command", "jupyterhub", "oidc", "none")
+IDENTITIES = ("auto", "static", "command", "jupyterhub", "oidc", "convex_auth", "none")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 

@@ -17,7 +17,7 @@ from providers import CLIENT, OidcProvider, agree, refuse
 from ipyclaude.exceptions import IpyClaudeError, SignedOut, TokenUnavailable
 from ipyclaude.identity.claims import read_claims
 from ipyclaude.identity.oidc import CodePrompt, DevicePrompt
-from ipyclaude.identity.sign_in import SignIns
+from ipyclaude.identity.sign_in import Account, SignIns
 from ipyclaude.identity.vault import FileVault, Kept
 from ipyclaude.runtime import Runtime
 
@@ -73,6 +73,9 @@ class Person:
     async def pasted(self, prompt: CodePrompt) -> str:
         self.shown.set_result(prompt.url)
         return await asyncio.wrap_future(self.address)
+
+    async def account(self, *, code: bool) -> Account:
+        raise AssertionError("a provider asks for no password here")
 
     async def may_write(self, path: Path) -> bool:
         return self.keep

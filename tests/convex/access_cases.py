@@ -194,3 +194,19 @@ CASES: dict[str, list[Callable[[Ids], Args]]] = {
     "workspaces:list": [lambda _: {}],
     "workspaces:upsert": [lambda _: {"name": "eve's", "path": f"/{PRIVATE}"}],
 }
+
+PASSWORD = "ada's own password"
+
+
+def email(ids: Ids) -> str:
+    return f"{ids.client}@example.test"
+
+
+#: The only functions that serve whoever comes: one can't be signed in before signing in. What
+#: they tell a stranger of somebody's account has tests of its own (test_access.py).
+OPEN: dict[str, Callable[[Ids], Args]] = {
+    "accounts:redeem": lambda ids: {"email": email(ids), "code": "guess", "password": PASSWORD},
+    "accounts:refresh": lambda ids: {"refreshToken": f"{ids.client}.guess"},
+    "accounts:signIn": lambda ids: {"email": email(ids), "password": "guess"},
+    "accounts:signOut": lambda ids: {"refreshToken": f"{ids.client}.guess", "everywhere": True},
+}

@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypedDict
 
 import httpx
 from tokens import Issuer
+
+from ipyclaude.accounts import make_key
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "tests/convex/server"
@@ -151,6 +154,11 @@ class Faults:
         self.control.delete("/__fault").raise_for_status()
 
 
+@cache
+def _accounts() -> tuple[str, str]:
+    return make_key("https://accounts.test")
+
+
 class ConvexServer:
     """One deployment in a process of its own; use it as a context manager.
 
@@ -187,6 +195,8 @@ class ConvexServer:
         self._control = httpx.Client(base_url=self.control, timeout=60, trust_env=False)
         self.faults = Faults(self._control)
         self.trust(self.issuer)
+        public, private = _accounts()
+        self.set_env({"IPYCLAUDE_ACCOUNTS": public, "IPYCLAUDE_ACCOUNTS_KEY": private})
 
     def _start(
         self, push: Path | None, chunk_bytes: int | None, redact: bool

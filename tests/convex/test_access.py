@@ -15,7 +15,18 @@ from typing import Any
 
 import httpx
 import pytest
-from access_cases import CASES, PRIVATE, Ids, delta, file, lease, session_input
+from access_cases import (
+    CASES,
+    OPEN,
+    PASSWORD,
+    PRIVATE,
+    Ids,
+    delta,
+    email,
+    file,
+    lease,
+    session_input,
+)
 from convex_server import ConvexServer, FunctionFailed, Refused
 from tokens import Issuer, MakeToken
 
@@ -46,7 +57,7 @@ class Deployed:
     def call(self, path: str, args: dict[str, Any], token: str | None) -> Any:
         """Call a public function as a client does: a mutation says which version it is of."""
         kind = self.public[path]
-        given = {**args, "api": API} if kind == "mutation" else args
+        given = args if kind == "query" else {**args, "api": API}
         return self.server.call(kind, path, given, token=token)
 
     def _fill(self) -> Ids:
@@ -88,7 +99,7 @@ def deployed(convex_session: ConvexServer, issuer: Issuer) -> Deployed:
     return Deployed(convex_session, issuer)
 
 
-def told(deployed: Deployed, path: str, args: dict[str, Any], ids: Ids, token: str) -> str:
+def told(deployed: Deployed, path: str, args: dict[str, Any], ids: Ids, token: str | None) -> str:
     """Return what a caller is told, with the ids by their names and without times."""
     try:
         outcome: Any = ["value", deployed.call(path, args, token)]
@@ -104,7 +115,27 @@ def told(deployed: Deployed, path: str, args: dict[str, Any], ids: Ids, token: s
 
 def test_every_deployed_function_has_a_case(deployed: Deployed) -> None:
     """A public function that no case calls, or a case of none that is deployed, fails."""
-    assert sorted(CASES) == sorted(deployed.public)
+    assert sorted([*CASES, *OPEN]) == sorted(deployed.public)
+
+
+def test_signing_in_serves_who_is_not_signed_in(deployed: Deployed) -> None:
+    """Of all functions only those of accounts.ts do (S5). They tell a stranger the same of an
+    address that has an account, a password and an open code as of one that nobody has.
+    """
+    assert all(path.startswith("accounts:") for path in OPEN)
+    ids, code = Ids.new(deployed.ids.storage), "the code"
+    invite = {"email": email(ids), "codeHash": hashlib.sha256(code.encode()).hexdigest()}
+    deployed.server.call_as_admin("credentials:invite", invite)
+    mine = {"email": email(ids), "code": code, "password": PASSWORD}
+    signed = deployed.call("accounts:redeem", mine, None)
+    deployed.server.call_as_admin("credentials:invite", invite)
+    for path, case in OPEN.items():
+        said = [told(deployed, path, case(each), each, None) for each in (ids, ids.absent())]
+        assert said[0] == said[1]
+    # None of it ended the sign-in, or used up the code.
+    renewed = deployed.call("accounts:refresh", {"refreshToken": signed["refreshToken"]}, None)
+    assert deployed.call("users:ensure", {}, renewed["token"])["email"] == email(ids)
+    assert deployed.call("accounts:redeem", mine, None)
 
 
 def test_ada_sees_what_is_hers(deployed: Deployed) -> None:
@@ -134,9 +165,10 @@ def test_no_function_takes_a_bad_token(what: str, deployed: Deployed, issuer: Is
     """Each function refuses each bad token before it runs."""
     token = BAD_TOKENS[what](issuer)
     taken: list[str] = []
-    for path, cases in CASES.items():
+    cases = {path: cases[0] for path, cases in CASES.items()} | OPEN
+    for path, case in cases.items():
         try:
-            deployed.call(path, cases[0](deployed.ids), token)
+            deployed.call(path, case(deployed.ids), token)
         except Refused as error:
             if error.status == 401:
                 continue

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from convex_server import ADMIN_KEY, ROOT, ConvexServer
+from convex_server import ADMIN_KEY, ROOT, ConvexServer, Refused
 from tokens import Issuer
 
+from ipyclaude.codes import plain
 from ipyclaude.node import find_node
 
 #: Where the machine may name a mirror of npm's registry; each test has another home.
@@ -42,12 +43,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server() -> Iterator[ConvexServer]:
     """A deployment that has nothing yet, not even a variable."""
     with ConvexServer(Issuer()) as server:
-        server.cli("env", "remove", "IPYCLAUDE_AUTH")
+        for name in ("IPYCLAUDE_AUTH", "IPYCLAUDE_ACCOUNTS", "IPYCLAUDE_ACCOUNTS_KEY"):
+            server.cli("env", "remove", name)
         yield server
 
 
 def run_deploy(
-    package: Path, home: Path, server: ConvexServer, **more: str
+    package: Path,
+    home: Path,
+    server: ConvexServer,
+    words: Sequence[str] = ("deploy",),
+    **more: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run `ipyclaude deploy` where there is no Node but the wheel's, and no checkout."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CONVEX_", "IPYCLAUDE_"))}
@@ -62,7 +68,7 @@ def run_deploy(
         "CONVEX_DEPLOYMENT": "dev:another-project-9",
         **more,
     }
-    command = [sys.executable, "-m", "ipyclaude.cli", "deploy"]
+    command = [sys.executable, "-m", "ipyclaude.cli", *words]
     done = subprocess.run(
         command, cwd=home, env=env, capture_output=True, text=True, timeout=300, check=False
     )
@@ -93,6 +99,45 @@ def test_deploys_again(package: Path, home: Path, server: ConvexServer) -> None:
     assert "IPYCLAUDE_AUTH" not in again.stdout
     assert "Installing" not in again.stdout
     assert server.cli("env", "get", "IPYCLAUDE_AUTH").strip() != "[]"
+
+
+def test_accounts_of_its_own(package: Path, home: Path, server: ConvexServer) -> None:
+    """Wanted once, they stay: a key is made in the deployment, codes are made by a command, and
+    neither a later deploy nor a new key makes anybody somebody else.
+    """
+
+    def has() -> set[str]:
+        return set(server.cli("env", "list", "--names-only").split())
+
+    run_deploy(package, home, server)
+    assert "IPYCLAUDE_ACCOUNTS_KEY" not in has()
+    assert server.cli("env", "get", "IPYCLAUDE_ACCOUNTS").strip() == "[]"
+    run_deploy(package, home, server, ("deploy", "--accounts"))
+    key = server.cli("env", "get", "IPYCLAUDE_ACCOUNTS_KEY")
+    added = run_deploy(package, home, server, ("accounts", "add", "ada@example.test"))
+    code = next(line for line in added.stdout.splitlines() if line.count("-") == 5)
+    given = {
+        "email": "ada@example.test",
+        "code": plain(code),
+        "password": "correct horse",
+        "api": 1,
+    }
+    signed = server.call("action", "accounts:redeem", given)
+    ada = server.call("mutation", "users:ensure", {"api": 1}, token=signed["token"])
+    server.cli("env", "remove", "IPYCLAUDE_ACCOUNTS_KEY")
+    again = run_deploy(package, home, server, ("deploy", "--accounts"))
+    for done in (added, again):
+        assert done.returncode == 0, done.stderr
+        assert "PRIVATE KEY" not in done.stdout + done.stderr
+    assert server.cli("env", "get", "IPYCLAUDE_ACCOUNTS_KEY") != key
+    with pytest.raises(Refused):
+        server.call("mutation", "users:ensure", {"api": 1}, token=signed["token"])
+    later = {"refreshToken": signed["refreshToken"], "api": 1}
+    newer = server.call("action", "accounts:refresh", later)
+    same = server.call("mutation", "users:ensure", {"api": 1}, token=newer["token"])
+    assert same["userId"] == ada["userId"]
+    removed = run_deploy(package, home, server, ("accounts", "remove", "ada@example.test"))
+    assert "has no account any more" in removed.stdout
 
 
 def test_a_wrong_key_is_told(package: Path, home: Path, server: ConvexServer) -> None:

@@ -7,7 +7,10 @@ export type Code =
   | "Invalid"
   | "VersionMismatch"
   | "TooLarge"
-  | "Busy";
+  | "Busy"
+  | "NoAccounts"
+  | "BadSignIn"
+  | "RateLimited";
 
 /** Make an error that reaches the client whole: a code for it, a message for a person. */
 export function refusal(code: Code, message: string, more: Record<string, string | number> = {}) {

@@ -1,9 +1,14 @@
 /** How often a person may try what could be guessed. */
 import { defineRateLimits } from "convex-helpers/server/rateLimit";
 
-const HOUR = 60 * 60_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 
-export const { checkRateLimit, rateLimit } = defineRateLimits({
+export const { checkRateLimit, rateLimit, resetRateLimit } = defineRateLimits({
   linkStart: { kind: "token bucket", rate: 10, period: HOUR },
   linkRedeem: { kind: "token bucket", rate: 5, period: HOUR },
+  // By address, known or not; so that nobody is shut out for long by others who guess.
+  signIn: { kind: "token bucket", rate: 10, period: 15 * MINUTE },
+  // By all together: what a flood may cost the deployment.
+  signIns: { kind: "token bucket", rate: 240, period: MINUTE },
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import html
 import time
 from collections.abc import Callable
@@ -12,8 +13,11 @@ from typing import TypeVar
 
 from ..exceptions import SignedOut, UsageMistake
 from ..extension import App
+from ..identity.accounts import NAME
+from ..identity.choose import STORED
 from ..identity.claims import read_claims
 from ..identity.oidc import CodePrompt, DevicePrompt
+from ..identity.sign_in import Account
 from ..linked_words import linked_rows
 from ..runtime import Interrupted
 from ..tables import show_bundle, show_table, show_text
@@ -34,18 +38,22 @@ _KEPT = {
     "sign in, so that your sessions follow you",
     arg("provider", nargs="?", default="", metavar="PROVIDER"),
     arg("--paste", action="store_true", help="a browser elsewhere; paste the address it ends at"),
+    arg("--code", action="store_true", help="you were given a code for an account of Convex's own"),
     arg("--keep", action="store_true", help="keep it in a file of yours, if there is no keyring"),
 )
 def _login(app: App, args: argparse.Namespace) -> None:
     choice = app.identity.choice
-    if choice.kind not in ("none", "oidc"):
+    if choice.kind not in ("none", *STORED):
         raise UsageMistake(
             "You are signed in already.",
             why=choice.words,
             fix="To sign in otherwise, set c.IPyClaude.identity = 'oidc'.",
         )
     person = _Person(app, keep=args.keep)
-    signing_in = app.sign_ins.login(app.settings.providers, args.provider, person, paste=args.paste)
+    name = args.provider or (NAME if app.settings.identity == "convex_auth" else "")
+    signing_in = app.sign_ins.login(
+        app.settings.providers, name, person, paste=args.paste, code=args.code
+    )
     kept, where = wait(app, signing_in)
     app.identity.choose_again()
     words = _KEPT[where].format(file=app.sign_ins.file)
@@ -59,7 +67,7 @@ def _login(app: App, args: argparse.Namespace) -> None:
 )
 def _logout(app: App, args: argparse.Namespace) -> None:
     choice = app.identity.choice
-    if choice.kind not in ("none", "oidc"):
+    if choice.kind not in ("none", *STORED):
         raise UsageMistake(
             "This sign-in cannot be ended from here.",
             why=choice.words,
@@ -73,6 +81,8 @@ def _logout(app: App, args: argparse.Namespace) -> None:
     there = ""
     if args.everywhere:
         there = " The provider ended it, too." if ended else " The provider does not end sign-ins."
+        if kept.deployment:
+            there = " So is every other place."
     show_text(f"{kept.name} is signed out.{there} What is on this machine stays.")
 
 
@@ -134,6 +144,23 @@ class _Person:
         await self._show(prompt.url, prompt.url, "", note)
         return await self._read("Paste the whole address from the browser's address bar: ")
 
+    async def account(self, *, code: bool) -> Account:
+        """Ask for e-mail and password; what is secret is typed unseen and kept nowhere (S6)."""
+        if not self._app.host.can_ask:
+            raise UsageMistake(
+                "Signing in needs somebody to type a password.",
+                why="This notebook runs unattended.",
+                fix="Sign in from a notebook or a terminal.",
+            )
+        email = await self._read("E-mail: ")
+        if not code:
+            return Account(email, await self._secret("Password: "))
+        given = await self._secret("The code that you were given: ")
+        password = await self._secret("A new password, of 10 characters or more: ")
+        if password != await self._secret("The same again: "):
+            raise UsageMistake("The two passwords differ.", fix="Try again.")
+        return Account(email, password, given)
+
     async def may_write(self, path: Path) -> bool:
         """Ask whether the sign-in may be kept in a file."""
         if self._keep or not self._app.host.can_ask:
@@ -146,6 +173,10 @@ class _Person:
 
     async def _read(self, question: str) -> str:
         return (await self._main(lambda: input(question))).strip()
+
+    async def _secret(self, question: str) -> str:
+        # A kernel asks its front end for it, which shows dots and keeps no copy in the output.
+        return await self._main(lambda: getpass.getpass(question))
 
     async def _main(self, job: Callable[[], T]) -> T:
         try:

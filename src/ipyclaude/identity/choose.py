@@ -14,7 +14,9 @@ from .jupyterhub import HUB_TOKEN_VARIABLE, URL_VARIABLE, on_hub
 
 TOKEN_VARIABLE = "CONVEX_AUTH_TOKEN"  # noqa: S105 - a variable's name
 
-Kind = Literal["static", "command", "jupyterhub", "oidc", "none"]
+Kind = Literal["static", "command", "jupyterhub", "oidc", "convex_auth", "none"]
+#: The kinds that a person signs in and out of.
+STORED: tuple[Kind, ...] = ("oidc", "convex_auth")
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,16 @@ def choose(
         "command": lambda: _command(settings),
         "jupyterhub": lambda: _jupyterhub(env),
         "oidc": stored,
+        "convex_auth": stored,
     }
     nobody = Choice("none", "Nobody is signed in.")
     if settings.identity == "none":
         return nobody
     if settings.identity in makers:
         found = makers[settings.identity]()
-        if found is not None:
+        if found is not None and found.kind == settings.identity:
             return found
-        if settings.identity == "oidc":
+        if settings.identity in STORED:
             return nobody  # until somebody signs in
         raise SettingsError(
             f"identity is {settings.identity!r}, but there is no token by it.",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..exceptions import SignedOut
+from ..exceptions import IpyClaudeError, SettingsError, SignedOut
+from .accounts import NAME, AccountsClient
 from .choose import Choice
 from .loopback import PASTED_REDIRECT, Loopback
 from .oidc import CodePrompt, DevicePrompt, OidcClient, Sleep
@@ -32,9 +34,22 @@ class Asking(Protocol):
         """Show a page to open; return the address that the browser ended at."""
         ...
 
+    async def account(self, *, code: bool) -> Account:
+        """Ask for an account's e-mail and password, with `code` for a code and a new password."""
+        ...
+
     async def may_write(self, path: Path) -> bool:
         """Ask whether the sign-in may be kept in this file."""
         ...
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a person types to sign in by an account; its `repr` shows no secret (S6)."""
+
+    email: str
+    password: str = field(repr=False)
+    code: str = field(default="", repr=False)
 
 
 class SignIns:
@@ -44,16 +59,20 @@ class SignIns:
     ----------
     folder
         Where the store is: a sign-in belongs to it.
+    deployment
+        The Convex deployment, for which alone the tokens of its accounts are.
     """
 
     def __init__(
         self,
         folder: Path,
+        deployment: str = "",
         *,
         keyring: Callable[[], bool] = has_keyring,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._folder = folder
+        self._deployment = deployment.rstrip("/")
         self._sleep = sleep
         self._has_keyring = keyring
         self._memory = MemoryVault()
@@ -74,7 +93,7 @@ class SignIns:
         """Return the stored sign-in and where it is, if there is one."""
         for vault in self._vaults():
             kept = vault.read()
-            if kept is not None:
+            if kept is not None and kept.deployment in ("", self._deployment):
                 return vault, kept
         return None
 
@@ -85,9 +104,14 @@ class SignIns:
             return None
         vault, kept = found
         source = StoredSignIn(vault, self._refresh, self._folder / "sign-in.lock")
+        if kept.deployment:
+            words = f"{kept.name}, an account of {kept.deployment}."
+            return Choice("convex_auth", words, source)
         return Choice("oidc", f"{kept.name}, signed in at {kept.issuer}.", source)
 
     async def _refresh(self, kept: Kept) -> Kept:
+        if kept.deployment:
+            return await AccountsClient(kept.deployment).refresh(kept)
         client = await self._client(_provider_of(kept))
         return await client.refresh(kept)
 
@@ -95,11 +119,18 @@ class SignIns:
         return OidcClient(provider, await discover(provider), sleep=self._sleep)
 
     async def login(
-        self, providers: dict[str, Any], name: str, asking: Asking, *, paste: bool = False
+        self,
+        providers: dict[str, Any],
+        name: str,
+        asking: Asking,
+        *,
+        paste: bool = False,
+        code: bool = False,
     ) -> tuple[Kept, Where]:
         """Sign in; return who it is and where that is kept.
 
-        The device flow where the provider has it, since the browser may be on another machine;
+        By an account of the deployment where `name` or the lack of providers says so. Else the
+        device flow where the provider has it, since the browser may be on another machine;
         else a browser on this machine; with `paste`, one anywhere whose last address is pasted.
 
         Raises
@@ -107,6 +138,9 @@ class SignIns:
         IpyClaudeError
             It came to nothing; whoever was signed in still is.
         """
+        if name == NAME or code or (not name and not providers and self._deployment):
+            kept = await self._by_account(asking, code=code)
+            return kept, await self._keep(kept, asking)
         provider = find_provider(providers, name)
         client = await self._client(provider)
         if client.endpoints.device and not paste:
@@ -121,6 +155,17 @@ class SignIns:
                 fix="Ask for a client with the device flow or an authorization code.",
             )
         return kept, await self._keep(kept, asking)
+
+    async def _by_account(self, asking: Asking, *, code: bool) -> Kept:
+        if not self._deployment:
+            raise SettingsError(
+                "There is no deployment to sign in to.", fix="Set CONVEX_URL and load again."
+            )
+        client = AccountsClient(self._deployment)
+        given = await asking.account(code=code)
+        if code:
+            return await client.redeem(given.email, given.code, given.password)
+        return await client.sign_in(given.email, given.password)
 
     async def _keep(self, kept: Kept, asking: Asking) -> Where:
         from keyring.errors import KeyringError
@@ -141,11 +186,14 @@ class SignIns:
     async def logout(self, *, everywhere: bool = False) -> tuple[Kept | None, bool]:
         """Forget the sign-in here; `everywhere` ends it at the provider too.
 
-        Returns who was signed in, and whether the provider ended it.
+        Returns who was signed in, and whether the provider ended it. A sign-in by an account is
+        ended there in either case, `everywhere` ends the account's others too.
         """
         found = self.find()
         ended = False
-        if found is not None and everywhere:
+        if found is not None and found[1].deployment:
+            ended = await _end(found[1], everywhere=everywhere)
+        elif found is not None and everywhere:
             client = await self._client(_provider_of(found[1]))
             ended = await client.revoke(found[1])
         self._forget()
@@ -164,6 +212,16 @@ async def _by_code(client: OidcClient, asking: Asking, *, paste: bool) -> Kept:
         page = client.begin_code(loopback.redirect)
         await asking.show_page(page)
         return await client.finish_code(page, await loopback.arrived())
+
+
+async def _end(kept: Kept, *, everywhere: bool) -> bool:
+    try:
+        await AccountsClient(kept.deployment).end(kept, everywhere=everywhere)
+    except IpyClaudeError:
+        if everywhere:
+            raise
+        return False  # without a network one is signed out here at least
+    return True
 
 
 def _provider_of(kept: Kept) -> Provider:

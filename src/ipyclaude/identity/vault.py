@@ -28,6 +28,8 @@ class Kept:
     id_token: str = field(default="", repr=False)
     fetched_at: float = 0.0
     expires_at: float = 0.0
+    #: The Convex deployment whose account it is; empty for one with a provider.
+    deployment: str = ""
 
     def to_text(self) -> str:
         """Return it as JSON, secrets included."""

@@ -1,0 +1,113 @@
+/**
+ * Signing in by an account of this deployment. Whoever calls these is not signed in: they tell
+ * a stranger nothing of who has an account, and count every try.
+ */
+import { v } from "convex/values";
+import { internal } from "./_generated/api";
+import { openAction } from "./functions";
+import { refusal } from "./model/errors";
+import { hashPassword, isPassword } from "./model/passwords";
+import {
+  hashOf,
+  newRefresh,
+  type Person,
+  type Refresh,
+  readRefresh,
+  refreshText,
+  signingKey,
+  signToken,
+} from "./model/tokens";
+
+const SHORTEST = 10;
+const LONGEST = 256;
+
+const tokens = v.object({ token: v.string(), refreshToken: v.string() });
+type Tokens = typeof tokens.type;
+
+/** Sign in by e-mail and password. */
+export const signIn = openAction({
+  args: { email: v.string(), password: v.string() },
+  returns: tokens,
+  handler: async (ctx, { email, password }): Promise<Tokens> => {
+    signingKey();
+    const { retryAt, passwordHash } = await ctx.runMutation(internal.credentials.attempt, {
+      email,
+    });
+    if (retryAt !== null) throw tooOften(retryAt);
+    if (!isPassword(password, passwordHash) || passwordHash === null) throw badSignIn();
+    const refresh = newRefresh();
+    const person = await ctx.runMutation(internal.credentials.begin, {
+      email,
+      passwordHash,
+      ...kept(refresh),
+    });
+    return await answer(person, refresh);
+  },
+});
+
+/** Sign in by a code that came from the administrator, and choose a password. */
+export const redeem = openAction({
+  args: { email: v.string(), code: v.string(), password: v.string() },
+  returns: tokens,
+  handler: async (ctx, { email, code, password }): Promise<Tokens> => {
+    signingKey();
+    const { length } = password;
+    if (length < SHORTEST || length > LONGEST)
+      throw refusal("Invalid", `A password has ${SHORTEST} to ${LONGEST} characters.`);
+    const { retryAt } = await ctx.runMutation(internal.credentials.attempt, { email });
+    if (retryAt !== null) throw tooOften(retryAt);
+    const refresh = newRefresh();
+    const person = await ctx.runMutation(internal.credentials.redeem, {
+      email,
+      codeHash: hashOf(code),
+      passwordHash: hashPassword(password),
+      ...kept(refresh),
+    });
+    return await answer(person, refresh);
+  },
+});
+
+/** Trade a refresh token, which is good once, for the next one and a token. */
+export const refresh = openAction({
+  args: { refreshToken: v.string() },
+  returns: tokens,
+  handler: async (ctx, { refreshToken }): Promise<Tokens> => {
+    const last = readRefresh(refreshToken);
+    const next = newRefresh(last.key);
+    const person = await ctx.runMutation(internal.credentials.renew, {
+      ...kept(last),
+      nextHash: hashOf(next.secret),
+    });
+    return await answer(person, next);
+  },
+});
+
+/** End a sign-in, or all of its account. */
+export const signOut = openAction({
+  args: { refreshToken: v.string(), everywhere: v.boolean() },
+  returns: v.null(),
+  handler: async (ctx, { refreshToken, everywhere }): Promise<null> => {
+    const last = kept(readRefresh(refreshToken));
+    return await ctx.runMutation(internal.credentials.end, { ...last, everywhere });
+  },
+});
+
+function kept({ key, secret }: Refresh) {
+  return { key, secretHash: hashOf(secret) };
+}
+
+async function answer(person: Person | null, refresh: Refresh): Promise<Tokens> {
+  if (person === null) throw badSignIn();
+  return {
+    token: await signToken(signingKey(), person),
+    refreshToken: refreshText(refresh),
+  };
+}
+
+function badSignIn() {
+  return refusal("BadSignIn", "This is not right, or it ran out.");
+}
+
+function tooOften(retryAt: number) {
+  return refusal("RateLimited", "It was tried too often.", { retryAt });
+}

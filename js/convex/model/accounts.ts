@@ -1,0 +1,134 @@
+/** The rows of people with an account of this deployment. */
+import type { Doc, Id } from "../_generated/dataModel";
+import type { DatabaseReader, MutationCtx } from "../_generated/server";
+import { rateLimit, resetRateLimit } from "./rates";
+import { hashOf, type Person } from "./tokens";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+/** A sign-in that nobody renewed for so long ends. */
+const IDLE_MS = 30 * DAY;
+/** Whoever lost the answer to a renewal may ask once more within this time. */
+const LOST_ANSWER_MS = MINUTE;
+
+export function plainEmail(email: string): string {
+  return email.normalize("NFKC").trim().toLowerCase();
+}
+
+/** Count a try of an address; return when the next one is free, null if this one was. */
+export async function countTry(ctx: MutationCtx, email: string): Promise<number | null> {
+  const own = await rateLimit(ctx, { name: "signIn", key: hashOf(plainEmail(email)) });
+  const { ok, retryAt } = own.ok ? await rateLimit(ctx, { name: "signIns" }) : own;
+  return ok ? null : (retryAt ?? Date.now() + MINUTE);
+}
+
+export async function forgetTries(ctx: MutationCtx, email: string) {
+  await resetRateLimit(ctx, { name: "signIn", key: hashOf(email) });
+}
+
+export async function accountOf(db: DatabaseReader, email: string) {
+  return await db
+    .query("accounts")
+    .withIndex("by_email", (q) => q.eq("email", plainEmail(email)))
+    .unique();
+}
+
+export function personOf({ _id, email, name }: Doc<"accounts">): Person {
+  return { subject: _id, email, name };
+}
+
+/** Keep a code by which the owner of an address may sign in, instead of the last one. */
+export async function keepCode(
+  ctx: MutationCtx,
+  { email, name, ...code }: { email: string; name?: string; codeHash: string; expiresAt: number },
+) {
+  await dropCodes(ctx, email);
+  const address = plainEmail(email);
+  await ctx.db.insert("accountCodes", {
+    email: address,
+    name: name || (address.split("@")[0] ?? address),
+    ...code,
+  });
+}
+
+/** Use up a code; return its row, or null where it isn't the address's or ran out. */
+export async function useCode(ctx: MutationCtx, email: string, codeHash: string) {
+  const row = await codeOf(ctx.db, email);
+  if (row === null || row.codeHash !== codeHash) return null;
+  await ctx.db.delete("accountCodes", row._id);
+  return row.expiresAt > Date.now() ? row : null;
+}
+
+export async function dropCodes(ctx: MutationCtx, email: string) {
+  const row = await codeOf(ctx.db, email);
+  if (row !== null) await ctx.db.delete("accountCodes", row._id);
+}
+
+async function codeOf(db: DatabaseReader, email: string) {
+  return await db
+    .query("accountCodes")
+    .withIndex("by_email", (q) => q.eq("email", plainEmail(email)))
+    .unique();
+}
+
+// ---- sign-ins ------------------------------------------------------------------------------
+
+export async function addSignIn(
+  ctx: MutationCtx,
+  accountId: Id<"accounts">,
+  { key, secretHash }: { key: string; secretHash: string },
+) {
+  const now = Date.now();
+  const row = { accountId, key, secretHash, rotatedAt: now, expiresAt: now + IDLE_MS };
+  await ctx.db.insert("signIns", row);
+}
+
+/**
+ * Put the next secret in a sign-in's place of the last one; return its account.
+ *
+ * A secret that was used before ends the sign-in for everybody who has a part of it: one of them
+ * stole it. Only the last one may come again for a moment, from a client that lost the answer.
+ */
+export async function rotate(ctx: MutationCtx, key: string, secretHash: string, nextHash: string) {
+  const row = await signInOf(ctx.db, key);
+  if (row === null) return null;
+  const now = Date.now();
+  const account = await ctx.db.get("accounts", row.accountId);
+  if (account !== null && row.expiresAt > now) {
+    const next = { secretHash: nextHash, expiresAt: now + IDLE_MS };
+    if (row.secretHash === secretHash) {
+      const last = { previousHash: secretHash, rotatedAt: now };
+      await ctx.db.patch("signIns", row._id, { ...next, ...last });
+      return account;
+    }
+    if (row.previousHash === secretHash && now < row.rotatedAt + LOST_ANSWER_MS) {
+      await ctx.db.patch("signIns", row._id, next);
+      return account;
+    }
+  }
+  await ctx.db.delete("signIns", row._id);
+  return null;
+}
+
+/** End a sign-in, or all of its account; whoever asks proves by the secret that it is theirs. */
+export async function endSignIn(
+  ctx: MutationCtx,
+  { key, secretHash, everywhere }: { key: string; secretHash: string; everywhere: boolean },
+) {
+  const row = await signInOf(ctx.db, key);
+  if (row === null || row.secretHash !== secretHash) return;
+  if (everywhere) await endAll(ctx, row.accountId);
+  else await ctx.db.delete("signIns", row._id);
+}
+
+export async function endAll(ctx: MutationCtx, accountId: Id<"accounts">) {
+  const rows = ctx.db.query("signIns").withIndex("by_account", (q) => q.eq("accountId", accountId));
+  for (const { _id } of await rows.collect()) await ctx.db.delete("signIns", _id);
+}
+
+async function signInOf(db: DatabaseReader, key: string) {
+  return await db
+    .query("signIns")
+    .withIndex("by_key", (q) => q.eq("key", key))
+    .unique();
+}
