@@ -12,6 +12,7 @@ from uuid import uuid4
 from .checkpoints import Checkpoints
 from .engine import Engine, EngineOptions, OnFile, Tool
 from .engine.forking import fold_summary
+from .engine.loading import load_sdk
 from .exceptions import UsageMistake
 from .messages import ContentBlock, ImageBlock, SessionInfo, TextBlock
 from .notebook.capture import Part
@@ -65,6 +66,7 @@ class Engines:
 
     def make(self, session: Session) -> Engine:
         """Make a session's engine (not on the loop)."""
+        load_sdk()
         from .engine.claude import ClaudeEngine
 
         self._remember(session)

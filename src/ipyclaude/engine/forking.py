@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..exceptions import SessionError
+from .loading import load_sdk
 
 
 def fold_summary(before: Any, key: Any, entries: Any) -> Any:
     """Fold new transcript entries into a session's summary, as the SDK does."""
+    load_sdk()
     from claude_agent_sdk import fold_session_summary
 
     return fold_session_summary(before, key, entries)
@@ -27,6 +29,7 @@ async def fork_transcript(
     SessionError
         The session has no transcript here, or `at` is not in it.
     """
+    load_sdk()
     from claude_agent_sdk import fork_session_via_store
 
     try:
