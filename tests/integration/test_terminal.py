@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import threading
 from ast import literal_eval
@@ -77,7 +78,10 @@ def open_terminal(place: Place, model: ScriptedModel) -> Iterator[Callable[[], T
 
     yield start
     for terminal in opened:
-        terminal.process.close(force=True)
+        if terminal.process.isalive():
+            terminal.process.kill(signal.SIGKILL)
+            terminal.process.wait()
+        terminal.process.close()
 
 
 @pytest.fixture
