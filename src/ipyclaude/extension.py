@@ -234,6 +234,7 @@ class App:
     def synced(self) -> Syncing:
         """Return the replica, or refuse where no deployment is set."""
         if self.sync is None:
+            self.policy.check_replication()
             raise UsageMistake(*NO_DEPLOYMENT)
         return self.sync
 

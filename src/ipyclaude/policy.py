@@ -20,6 +20,7 @@ from traitlets import Enum, Float, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
 
+from . import key_source
 from .engine import EngineOptions
 from .exceptions import PolicyError, SettingsError
 from .settings import IPyClaude
@@ -56,6 +57,12 @@ class IPyClaudePolicy(Configurable):
     ).tag(config=True)
     replication = _switch("Whether sessions are replicated to Convex.")
     transcripts = _switch("Whether Claude's own transcripts are replicated too.")
+    key_source: Any = Enum(
+        key_source.KINDS,
+        allow_none=True,
+        default_value=None,
+        help="Where Claude's key comes from; the user can use no other.",
+    ).tag(config=True)
     convex_url: Any = Unicode(
         allow_none=True, default_value=None, help="The only Convex deployment."
     ).tag(config=True)
@@ -64,9 +71,12 @@ class IPyClaudePolicy(Configurable):
 class Policy:
     """The locks, and where each was set."""
 
-    def __init__(self, locks: IPyClaudePolicy, sources: Mapping[str, str]) -> None:
+    def __init__(
+        self, locks: IPyClaudePolicy, sources: Mapping[str, str], given: Mapping[str, str]
+    ) -> None:
         self.locks = locks
         self._sources = dict(sources)
+        self._given = given
 
     @classmethod
     def load(
@@ -95,7 +105,7 @@ class Policy:
                 getattr(locks, name)
         except TraitError as error:
             raise _unreadable(", ".join(sorted(set(sources.values()))), str(error)) from error
-        return cls(locks, sources)
+        return cls(locks, sources, given)
 
     @property
     def words(self) -> str:
@@ -121,18 +131,48 @@ class Policy:
         self._check_budget(settings.max_budget_usd)
         if settings.permission_mode != "default":
             self._check_mode(settings.permission_mode)
+        if locks.key_source is not None:
+            self._check_key("c.IPyClaude.env", key_source.named(settings.env))
+        self._apply_places(settings)
+
+    def _apply_places(self, settings: IPyClaude) -> None:
+        """Hold to the locks where sessions go."""
+        locks = self.locks
         if locks.convex_url is not None:
             if settings.convex_url not in ("", locks.convex_url):
                 raise self._refused(
                     "convex_url", "Another Convex deployment is not allowed here.", locks.convex_url
                 )
             settings.convex_url = locks.convex_url
+        config: Any = settings.config
+        wished: Any = config.get("IPyClaude", {})
         if locks.replication == "off":
+            if wished.get("convex_url"):
+                self.check_replication()
             settings.convex_url = ""
         if locks.replication == "on" and not settings.convex_url:
             raise self._refused("replication", "Sessions must be replicated here.", "a CONVEX_URL")
         if locks.transcripts is not None:
-            settings.replicate_transcripts = locks.transcripts == "on"
+            on = locks.transcripts == "on"
+            if wished.get("replicate_transcripts", on) != on:
+                what = "must" if on else "may not"
+                raise self._refused(
+                    "transcripts",
+                    f"Claude's transcripts {what} be replicated here.",
+                    f"c.IPyClaude.replicate_transcripts = {on}",
+                )
+            settings.replicate_transcripts = on
+
+    def check_replication(self) -> None:
+        """Refuse where sessions stay on this machine.
+
+        Raises
+        ------
+        PolicyError
+            It is locked.
+        """
+        if self.locks.replication == "off":
+            raise self._refused("replication", "Sessions may not be replicated here.", "none")
 
     # -- turns ----------------------------------------------------------------------------
 
@@ -165,6 +205,8 @@ class Policy:
         if locks.mcp_servers is not None:
             self._check_servers(options.mcp_servers)
             changes["own_mcp_servers_only"] = True
+        if locks.key_source is not None:
+            changes["env"] = {**options.env, **self._key_env(options)}
         limit = self._limit(options.max_budget_usd, spent_today)
         return replace(options, max_budget_usd=limit, **changes)
 
@@ -187,6 +229,32 @@ class Policy:
                 )
             limits.append(left)
         return min(limits, default=None)
+
+    def _key_env(self, options: EngineOptions) -> dict[str, str]:
+        """Return the variables that give Claude the administrator's key, and no other."""
+        kind = self.locks.key_source
+        self._check_key("c.IPyClaude.env", key_source.named(options.env))
+        self._check_key("os.environ", key_source.changed(os.environ, self._given))
+        if not options.isolated:
+            folder = os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude"
+            self._check_key("", key_source.in_files(Path(folder), Path(options.cwd)))
+        if kind == "environment" and not key_source.has_key(self._given):
+            raise PolicyError(
+                "There is no key for Claude here.",
+                self._why("key_source"),
+                "Ask them: the environment of your server has none.",
+                lock="key_source",
+            )
+        return key_source.locked_env(kind, self._given, os.environ)
+
+    def _check_key(self, where: str, name: str) -> None:
+        if name:
+            raise PolicyError(
+                "Claude's key can't be chosen here.",
+                self._why("key_source"),
+                f"Take away {name}{f' from {where}' if where else ''}.",
+                lock="key_source",
+            )
 
     def _default_model(self) -> str:
         named = next((m for m in self.locks.models or () if "*" not in m), None)

@@ -21,6 +21,7 @@ LOCKS = {
     "CONVEX_URL": "",
     "REPLICATION": "off",
     "TRANSCRIPTS": "off",
+    "KEY_SOURCE": "environment",
 }
 
 
@@ -50,6 +51,23 @@ def test_a_turn_cannot_go_beyond(nb: Notebook, model: ScriptedModel) -> None:
             "app.configure(app.session_for(None), **wish)",
             "permission mode",
         ),
+        ("%claude_session sync", "may not be replicated"),
+        (
+            "import os\nkept = dict(os.environ)\nos.environ['ANTHROPIC_API_KEY'] = 'mine'\n"
+            "%claude hello",
+            "Take away ANTHROPIC_API_KEY from os.environ",
+        ),
+        (
+            "os.environ.update(kept, CLAUDE_CODE_USE_BEDROCK='1')\n%claude hello",
+            "Take away CLAUDE_CODE_USE_BEDROCK",
+        ),
+        (
+            "del os.environ['CLAUDE_CODE_USE_BEDROCK']\nfrom pathlib import Path\n"
+            "Path('.claude').mkdir()\n"
+            "Path('.claude/settings.json').write_text('{\"apiKeyHelper\": \"echo mine\"}')\n"
+            "%claude hello",
+            "Take away apiKeyHelper",
+        ),
     ):
         shown = nb.run(line).text
         assert word in shown
@@ -65,6 +83,8 @@ def test_a_turn_cannot_go_beyond(nb: Notebook, model: ScriptedModel) -> None:
         ("mcp_servers = {'shell': {'command': 'sh'}}", "MCP server"),
         ("max_budget_usd = 5.0", "may not cost"),
         ("convex_url = 'https://theirs.test'", "Convex"),
+        ("replicate_transcripts = True", "may not be replicated"),
+        ("env = {'ANTHROPIC_API_KEY': 'mine'}", "Take away ANTHROPIC_API_KEY from c.IPyClaude.env"),
     ],
 )
 def test_a_setting_cannot_go_beyond(nb: Notebook, setting: str, word: str) -> None:

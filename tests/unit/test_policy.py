@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from traitlets.config import Config
 
 from ipyclaude.engine import EngineOptions
 from ipyclaude.exceptions import PolicyError, SettingsError
+from ipyclaude.key_source import NAMES
 from ipyclaude.policy import FOLDERS, IPyClaudePolicy, Policy
 from ipyclaude.settings import IPyClaude
 
@@ -113,6 +116,94 @@ def test_where_sessions_go_is_locked(tmp_path: Path) -> None:
     assert loaded.convex_url == ""
     with pytest.raises(PolicyError, match="must be replicated"):
         policy(tmp_path, REPLICATION="on").apply(settings())
+
+
+def with_config(**values: object) -> IPyClaude:
+    return IPyClaude.load(Config({"IPyClaude": values}))
+
+
+def test_a_person_who_asks_for_what_is_locked_is_told(tmp_path: Path) -> None:
+    """What stands in their own configuration is refused, not quietly left out."""
+    with pytest.raises(PolicyError, match="may not be replicated"):
+        policy(tmp_path, REPLICATION="off").apply(with_config(convex_url="https://x.test"))
+    for lock, wish in (("on", False), ("off", True)):
+        held = policy(tmp_path, TRANSCRIPTS=lock)
+        with pytest.raises(PolicyError, match="be replicated here"):
+            held.apply(with_config(replicate_transcripts=wish))
+        held.apply(with_config(replicate_transcripts=not wish))
+
+
+GIVEN = {"ANTHROPIC_API_KEY": "ours", "AWS_REGION": "eu", "GOOGLE_CLOUD_PROJECT": "p"}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Policy]:
+    """Make the policy of a server whose environment is `GIVEN`, and a lock on the key's source."""
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+    return lambda kind: Policy.load([tmp_path], {**GIVEN, "IPYCLAUDE_LOCK_KEY_SOURCE": kind})
+
+
+def test_the_key_is_the_administrators(server: Callable[[str], Policy]) -> None:
+    """The CLI gets that key or that cloud's, and every other way to one is shut."""
+    env = server("environment").guard(OPEN, nothing).env
+    assert {name for name in NAMES if env[name]} == {"ANTHROPIC_API_KEY"}
+    for kind, switch, own, other in (
+        ("bedrock", "CLAUDE_CODE_USE_BEDROCK", "AWS_REGION", "GOOGLE_CLOUD_PROJECT"),
+        ("vertex", "CLAUDE_CODE_USE_VERTEX", "GOOGLE_CLOUD_PROJECT", "AWS_REGION"),
+    ):
+        env = server(kind).guard(OPEN, nothing).env
+        assert {name for name in NAMES if env[name]} == {switch}
+        assert env[own] == GIVEN[own]
+        assert other not in env
+
+
+def test_a_clouds_sign_in_is_the_administrators(
+    server: Callable[[str], Policy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile that a cell sets serves its own programs, and not Claude."""
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("AWS_REGION", "mine")
+    env = server("bedrock").guard(OPEN, nothing).env
+    assert (env["AWS_PROFILE"], env["AWS_REGION"]) == ("", "eu")
+
+
+@pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"])
+def test_another_key_is_refused(
+    server: Callable[[str], Policy], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """In the settings, in the environment and in the CLI's own files, each with its name."""
+    held = server("environment")
+    with pytest.raises(PolicyError, match=rf"{name} from c\.IPyClaude\.env"):
+        held.apply(settings(env={name: "mine"}))
+    with pytest.raises(PolicyError, match=rf"{name} from c\.IPyClaude\.env"):
+        held.guard(replace(OPEN, env={name: "mine"}), nothing)
+    with monkeypatch.context() as changed:
+        changed.setenv(name, "mine")
+        with pytest.raises(PolicyError, match=rf"{name} from os\.environ"):
+            held.guard(OPEN, nothing)
+    for place in ("claude/settings.json", ".claude/settings.json", ".claude/settings.local.json"):
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        for said in ({"env": {name: "mine"}}, {"apiKeyHelper": "echo mine"}):
+            path.write_text(json.dumps(said))
+            with pytest.raises(PolicyError, match=path.name):
+                held.guard(replace(OPEN, cwd=str(tmp_path)), nothing)
+            held.guard(replace(OPEN, cwd=str(tmp_path), isolated=True), nothing)
+        path.unlink()
+
+
+def test_without_the_administrators_key_there_is_none(tmp_path: Path) -> None:
+    """A server whose environment has no key does not fall back on the user's own login."""
+    held = Policy.load([tmp_path], {"IPYCLAUDE_LOCK_KEY_SOURCE": "environment"})
+    with pytest.MonkeyPatch.context() as empty:
+        for name in NAMES:
+            empty.delenv(name, raising=False)
+        with pytest.raises(PolicyError, match="no key for Claude"):
+            held.guard(OPEN, nothing)
 
 
 def test_etc_comes_before_the_environment(tmp_path: Path) -> None:
