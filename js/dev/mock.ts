@@ -123,6 +123,7 @@ export function session(part: Partial<SessionInfo> = {}): SessionInfo {
     phase: { type: "idle", error_message: null },
     model: null,
     title: "Explore the penguins data",
+    server: "",
     cost_usd: 0.0421,
     message_count: 12,
     created_at: 0,

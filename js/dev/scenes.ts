@@ -322,7 +322,7 @@ export function obey(model: MockModel): void {
     delete_session: () => null,
     unqueue: () => null,
     send_now: () => null,
-    sessions: () => ({ sessions: rows, current: "s-1" }),
+    sessions: () => ({ sessions: rows, current: "s-1", replicates: false, waiting: {} }),
     rules: () => ({ rules }),
     revoke: () => ({ rules: [] }),
     configure: () => status(),

@@ -156,7 +156,7 @@ export class Composer {
       {
         name: "fork",
         detail: "Go on in a copy",
-        run: () => ask({ type: "fork", at: null, name: "" }),
+        run: () => ask({ type: "fork", session_id: null, at: null, name: "" }),
       },
       { name: "find", detail: "Find words or a prompt", run: () => this.around.find() },
       { name: "plan", detail: "Plan mode on or off", run: () => this.controls.togglePlan() },

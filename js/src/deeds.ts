@@ -35,7 +35,7 @@ export class Deeds implements Doing {
   }
 
   fork(message: Message): void {
-    void this.ask({ type: "fork", at: message.client_id, name: "" });
+    void this.ask({ type: "fork", session_id: null, at: message.client_id, name: "" });
   }
 
   insert(markdown: string): void {

@@ -9,8 +9,17 @@ export interface SessionDeeds {
   open(id: string): void;
   rename(id: string, name: string): void;
   archive(id: string, archived: boolean): void;
+  fork(id: string): void;
   remove(session: SessionInfo, row: HTMLElement): void;
   key(event: KeyboardEvent): void;
+}
+
+/** What the list tells of how a session is kept. */
+export interface Keeping {
+  /** Sessions go to other servers too. */
+  readonly replicates: boolean;
+  /** Changes that have yet to go, by session. */
+  readonly waiting: Readonly<Record<string, number>>;
 }
 
 const PHASES: Record<string, string> = {
@@ -18,13 +27,14 @@ const PHASES: Record<string, string> = {
   running: "running",
   waiting: "waits for permission",
   error: "error",
-  held: "open elsewhere",
+  held: "somebody works in it",
 };
 
 export function sessionRow(
   session: SessionInfo,
   current: boolean,
   deeds: SessionDeeds,
+  keeping: Keeping,
 ): HTMLElement {
   const held = session.holder !== null && (session.holder_expires_at ?? 0) > Date.now();
   const phase = held && session.phase.type === "idle" ? "held" : session.phase.type;
@@ -47,7 +57,12 @@ export function sessionRow(
       current && icon("check"),
     ),
     session.title && h("span", { class: "ipc-session-title" }, session.title),
-    h("span", { class: "ipc-muted" }, facts(session, phase)),
+    h(
+      "span",
+      { class: "ipc-session-facts ipc-muted" },
+      h("span", {}, facts(session, phase, held)),
+      sync(session, keeping),
+    ),
   );
   const row = h("li", { class: "ipc-session-row" }, open, actions(session, deeds, rename, remove));
   function rename(): void {
@@ -65,11 +80,28 @@ export function sessionRow(
   return row;
 }
 
-function facts(session: SessionInfo, phase: string): string {
+/** `pid@host/…`: the host is what a person knows. */
+function holderName(holder: string | null): string {
+  return /^[^@/]*@([^/]+)/.exec(holder ?? "")?.[1] ?? "";
+}
+
+/** How its saving goes, where sessions go to other servers too. */
+function sync({ client_id: id, local }: SessionInfo, keeping: Keeping): HTMLElement | null {
+  if (!keeping.replicates) return null;
+  const count = keeping.waiting[id] ?? 0;
+  const state = local ? "local" : count ? "waiting" : "synced";
+  const words = { local: "only here", waiting: `${count} to sync`, synced: "synced" }[state];
+  return h("span", { class: "ipc-chip", "data-ipc": "session-sync", "data-state": state }, words);
+}
+
+function facts(session: SessionInfo, phase: string, held: boolean): string {
+  const who = held ? holderName(session.holder) : "";
   return [
-    PHASES[phase],
+    [PHASES[phase], who && `on ${who}`].filter(Boolean).join(" "),
     session.archived_at ? "put away" : "",
-    ago(session.last_activity_at),
+    [ago(session.last_activity_at), session.server && `on ${session.server}`]
+      .filter(Boolean)
+      .join(" "),
     plural(session.message_count, "message"),
     session.cost_usd ? cost(session.cost_usd) : "",
   ]
@@ -89,6 +121,7 @@ function actions(
     "span",
     { class: "ipc-session-actions" },
     button("rename-session", `Rename ${name}`, rename, icon("edit")),
+    button("fork-session", `Go on in a copy of ${name}`, () => deeds.fork(id), icon("fork")),
     button("archive-session", words, () => deeds.archive(id, !away), icon("archive")),
     button("delete-session", `Delete ${name}`, remove, icon("trash")),
   );

@@ -9,7 +9,7 @@ import { fromField, walk } from "./picker";
 import { Popover } from "./popover";
 import { sessionRow } from "./sessionrow";
 import type { State } from "./state";
-import type { SessionInfo, Unsent } from "./wire";
+import type { SessionInfo, SessionsResult, Unsent } from "./wire";
 
 const PAGE = 30;
 /** Typing pauses this long (ms) before the kernel is asked. */
@@ -103,7 +103,7 @@ export class Sessions {
       const archived = this.archivedToo.checked;
       const found = await this.page.ask({ type: "sessions", query, limit: PAGE, offset, archived });
       if (turn !== this.asked) return;
-      const rows = found.sessions.map((each) => this.row(each, each.client_id === found.current));
+      const rows = found.sessions.map((each) => this.row(each, found));
       if (offset) this.list.append(...rows);
       else this.list.replaceChildren(...rows);
       this.shown = offset + rows.length;
@@ -115,14 +115,20 @@ export class Sessions {
     }
   }
 
-  private row(session: SessionInfo, current: boolean): HTMLElement {
-    return sessionRow(session, current, {
-      open: (id) => void this.open(id),
-      rename: (id, name) => void this.renamed(id, name),
-      archive: (id, archived) => void this.archived(id, archived),
-      remove: (each, row) => this.remove(each, row),
-      key: (event) => walk(event, this.list, this.search),
-    });
+  private row(session: SessionInfo, found: SessionsResult): HTMLElement {
+    const deeds = {
+      open: (id: string) => void this.open(id),
+      rename: (id: string, name: string) => void this.renamed(id, name),
+      archive: (id: string, archived: boolean) => void this.archived(id, archived),
+      fork: (id: string) => void this.fork(id),
+      remove: (each: SessionInfo, row: HTMLElement) => this.remove(each, row),
+      key: (event: KeyboardEvent) => walk(event, this.list, this.search),
+    };
+    return sessionRow(session, session.client_id === found.current, deeds, found);
+  }
+
+  private fork(id: string): Promise<void> {
+    return this.change(() => this.page.ask({ type: "fork", session_id: id, at: null, name: "" }));
   }
 
   private open(id: string): Promise<void> {

@@ -7,7 +7,12 @@ describe("the panels", () => {
   test("sessions are listed, searched, opened and made", async () => {
     const { model, el } = await ready();
     const rows = [session(), session({ client_id: "s-2", name: "titanic" })];
-    model.answers.sessions = () => ({ sessions: rows, current: "s-1" });
+    model.answers.sessions = () => ({
+      sessions: rows,
+      current: "s-1",
+      replicates: false,
+      waiting: {},
+    });
     model.answers.open_session = () => null;
     one(el, "sessions").click();
     await frame();
@@ -42,7 +47,12 @@ describe("the panels", () => {
   test("a session is renamed, put away, and deleted unless that is undone", async () => {
     const { model, el } = await ready();
     const rows = [session(), session({ client_id: "s-2", name: "titanic" })];
-    model.answers.sessions = () => ({ sessions: rows, current: "s-1" });
+    model.answers.sessions = () => ({
+      sessions: rows,
+      current: "s-1",
+      replicates: false,
+      waiting: {},
+    });
     for (const each of ["rename_session", "archive_session", "delete_session"] as const) {
       model.answers[each] = () => null;
     }

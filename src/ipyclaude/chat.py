@@ -142,7 +142,9 @@ class ClaudeChat(View):
         return prompt, page.messages[-1].client_id if page.messages else None
 
     async def _on_fork(self, request: r.Fork) -> None:
-        self._bind(await self._desk.fork(self._current(), request.name, request.at))
+        chosen = request.session_id
+        session = await self._desk.open(chosen) if chosen else self._current()
+        self._bind(await self._desk.fork(session, request.name, request.at))
         self._snapshot()
 
     async def _on_find(self, request: r.Find) -> dict[str, Any]:
@@ -174,7 +176,14 @@ class ClaudeChat(View):
             offset=request.offset,
         )
         current = self._session.info.client_id if self._session else None
-        return wire(r.SessionsResult(sessions=tuple(found), current=current))
+        waiting = self._desk.waiting([each.client_id for each in found])
+        result = r.SessionsResult(
+            sessions=tuple(found),
+            current=current,
+            replicates=waiting is not None,
+            waiting=waiting or {},
+        )
+        return wire(result)
 
     async def _on_open_session(self, request: r.OpenSession) -> None:
         self._bind(await self._desk.open(request.session_id))

@@ -331,6 +331,13 @@ class App:
         """Let the session go to Convex (any thread)."""
         self.send(session.refresh())
 
+    def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
+        """Say how many changes of each session have yet to go; None where sessions stay here."""
+        if self.sync is None:
+            return None
+        rows = {each: Replication(self.store).waiting(each).rows for each in session_ids}
+        return {each: count for each, count in rows.items() if count}
+
     @property
     def cells(self) -> Sequence[CellRun]:
         """The user's cells that ran in this kernel, oldest first."""

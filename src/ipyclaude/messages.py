@@ -262,6 +262,8 @@ class SessionInfo(_Row):
     model: str | None = None
     #: The first prompt, shortened: what the list shows under the name.
     title: Text = ""
+    #: The label of the server where it was last active, as the replica knows it; else empty.
+    server: Text = ""
     cost_usd: float = 0
     message_count: int = 0
     created_at: float = Field(default_factory=now_ms)

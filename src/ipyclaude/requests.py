@@ -131,6 +131,8 @@ class Fork(_Request):
     """Go on in a copy, whole or up to message `at`. Result: null; a snapshot follows."""
 
     type: Literal["fork"] = "fork"
+    #: Of this session; of the view's where none is given.
+    session_id: str | None = None
     at: str | None = None
     name: Text = ""
 
@@ -222,6 +224,9 @@ class SessionsResult(Wire):
 
     sessions: tuple[SessionInfo, ...]
     current: str | None = None
+    #: Sessions go to other servers too; of these there are changes, so many, that have yet to go.
+    replicates: bool = False
+    waiting: dict[str, int] = {}
 
 
 class OpenSession(_Request):

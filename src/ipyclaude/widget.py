@@ -121,6 +121,10 @@ class Desk(Protocol):
         """The user's variables."""
         ...
 
+    def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
+        """Say how many changes of each session have yet to go; None where sessions stay here."""
+        ...
+
     @property
     def cells(self) -> Sequence[CellRun]:
         """The user's cells that ran in this kernel, oldest first."""
@@ -166,6 +170,9 @@ class View(anywidget.AnyWidget):
 
     def _heard(self, events: Sequence[Told]) -> None:
         told: list[p.Event] = [event for event in events if not isinstance(event, Redraw)]
+        for event in told:
+            if isinstance(event, p.StatusChanged):
+                self._told = event.status
         if len(told) < len(events):
             self._snapshot()
             return

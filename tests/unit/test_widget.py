@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,9 @@ class FakeDesk:
     def sync_session(self, session: Session) -> None:
         info = session.info.model_copy(update={"local": False})
         self.store.put(info)
+
+    def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
+        return {each: 2 for each in session_ids if each == SID}
 
     @property
     def cells(self) -> list[CellRun]:

@@ -105,6 +105,7 @@ def session_from(row: Mapping[str, Any]) -> SessionInfo:
             "phase": _phase(row.get("phase", {})),
             "message_count": int(row.get("messageCount", 0)),
             "cost_usd": row.get("costUsd", 0.0),
+            "server": row.get("server") or "",
             "deleted_at": row.get("deletedAt"),
         }
     )
