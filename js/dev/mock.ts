@@ -106,6 +106,9 @@ export function status(part: Partial<Status> = {}): Status {
     effort: null,
     demo: false,
     server: "",
+    people: [],
+    holder: null,
+    may_take_over: false,
     ...part,
   };
 }

@@ -74,6 +74,9 @@ export const EMPTY: State = {
     effort: null,
     demo: false,
     server: "",
+    people: [],
+    holder: null,
+    may_take_over: false,
   },
 };
 

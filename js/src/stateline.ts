@@ -1,12 +1,13 @@
 /** Where the session is kept and how that goes, and what it runs with. Never silent. */
 
+import { Company } from "./company";
 import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { cost, modelName, tokens } from "./format";
 import type { Page } from "./page";
 import type { State } from "./state";
 import { demoBadge } from "./turnbar";
-import type { ResultBlock, Status } from "./wire";
+import type { ResultBlock, Status, Unsent } from "./wire";
 
 export class StateLine {
   readonly el: HTMLElement;
@@ -14,6 +15,7 @@ export class StateLine {
   // How saving goes is news; what stands beside it is not.
   private readonly sync = h("span", { class: "ipc-words", role: "status" });
   private readonly send: HTMLButtonElement;
+  private readonly company = new Company(() => void this.ask({ type: "take_over" }));
   private readonly failure = new Failure("sync-failure");
   private readonly facts = h("span", { class: "ipc-muted" });
   private readonly demo = demoBadge();
@@ -27,6 +29,8 @@ export class StateLine {
       this.dot,
       this.sync,
       this.send,
+      this.company.holder,
+      this.company.people,
       this.failure.el,
       this.demo,
       this.facts,
@@ -44,6 +48,7 @@ export class StateLine {
     );
     this.el.title = status.detail;
     this.send.hidden = !alive || !status.can_sync;
+    this.company.draw(status);
     this.demo.hidden = !status.demo;
     // The session's row is told anew when a turn names its model; the status isn't.
     const model = session?.model || status.model;
@@ -58,14 +63,18 @@ export class StateLine {
 
   /** Let a session that is only here go to the other servers too. */
   private async sendSession(): Promise<void> {
-    this.failure.clear();
     this.send.disabled = true;
+    await this.ask({ type: "sync_session" });
+    this.send.disabled = false;
+  }
+
+  private async ask(request: Unsent): Promise<void> {
+    this.failure.clear();
     try {
-      await this.page.ask({ type: "sync_session" });
+      await this.page.ask(request);
     } catch (error) {
       this.failure.show(error);
     }
-    this.send.disabled = false;
   }
 }
 

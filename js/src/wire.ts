@@ -30,6 +30,7 @@ export type Request =
   | p.OpenSession
   | p.NewSession
   | p.SyncSession
+  | p.TakeOver
   | p.Configure
   | p.ListRules
   | p.RevokeRule
@@ -58,6 +59,7 @@ export interface Results {
   open_session: null;
   new_session: null;
   sync_session: p.Status;
+  take_over: null;
   configure: p.Status;
   rules: p.RulesResult;
   revoke: p.RulesResult;

@@ -30,6 +30,36 @@ describe("the panels", () => {
     expect(one(el, "session-panel").hidden).toBe(true);
   });
 
+  test("the list says where a session was last active, who works in it and what has yet to go", async () => {
+    const { model, el } = await ready();
+    const rows = [
+      session({ server: "lab-2" }),
+      session({ client_id: "s-2", local: true }),
+      session({ client_id: "s-3", holder: "71@attic/9/x", holder_expires_at: Date.now() + 9_000 }),
+    ];
+    model.answers.sessions = () => ({
+      sessions: rows,
+      current: "s-1",
+      replicates: true,
+      waiting: { "s-3": 4 },
+    });
+    model.answers.fork = () => null;
+    one(el, "sessions").click();
+    await frame();
+    const said = all(el, "session").map((each) => each.textContent);
+    expect(said[0]).toContain("5 min ago on lab-2");
+    expect(said[2]).toContain("somebody works in it on attic");
+    expect(all(el, "session-sync").map((each) => each.textContent)).toEqual([
+      "synced",
+      "only here",
+      "4 to sync",
+    ]);
+    all(el, "fork-session")[1]?.click();
+    await frame();
+    expect(last(model)).toMatchObject({ type: "fork", session_id: "s-2", at: null });
+    expect(one(el, "session-panel").hidden).toBe(true);
+  });
+
   test("remembered permissions can be seen and revoked (S12)", async () => {
     const { model, el } = await ready();
     const rule = { client_id: "r", pattern: "Bash(ls:*)", behavior: "allow", session_id: null };
@@ -96,6 +126,39 @@ describe("the panels", () => {
     model.events({ type: "status", status: status({ sync: "refused", detail: "quota reached" }) });
     await frame();
     expect(one(el, "state-line").textContent).toContain("Not synced: quota reached");
+  });
+});
+
+describe("company", () => {
+  const holder = { name: "Ann", label: "lab-2", since: new Date(2026, 0, 1, 12, 3).getTime() };
+  const person = (name: string, me = false) => ({ name, label: `${name}'s lab`, watching: me, me });
+
+  test("is named where there is any, and a few of many", async () => {
+    const { model, el } = await ready();
+    expect([one(el, "people").hidden, one(el, "holder").hidden]).toEqual([true, true]);
+    const people = [person("Ann"), person("me", true), person("Cy"), person("Di")];
+    model.events({ type: "status", status: status({ people }) });
+    await frame();
+    expect(one(el, "people").textContent).toBe("Ann, me's lab and 2 more");
+    expect(one(el, "people").title).toContain("Ann on Ann's lab; me's lab, watching");
+  });
+
+  test("that writes can be taken over by the owner, who is asked first", async () => {
+    const { model, el } = await ready({
+      status: status({ holder: { ...holder, mine: false }, may_take_over: true }),
+    });
+    model.answers.take_over = () => null;
+    expect(one(el, "holder").textContent).toMatch(/^Ann on lab-2 writes, since 12:03/);
+    const take = one(el, "take-over");
+    take.click();
+    expect(take.textContent).toBe("Yes, end their turn");
+    expect(last(model)?.type).toBe("hello");
+    take.click();
+    expect(last(model)?.type).toBe("take_over");
+    model.events({ type: "status", status: status({ holder: { ...holder, mine: true } }) });
+    await frame();
+    expect(one(el, "holder").textContent).toContain("lab-2 writes");
+    expect(take.hidden).toBe(true);
   });
 });
 

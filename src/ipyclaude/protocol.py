@@ -56,6 +56,24 @@ class TurnState(Wire):
     stored: bool = False
 
 
+class Person(Wire):
+    """Somebody who has the session open elsewhere; `me` is one's own other server."""
+
+    name: Text
+    label: Text
+    watching: bool
+    me: bool
+
+
+class Holder(Wire):
+    """Who writes in the session elsewhere, and since when (epoch ms); `mine`: one's own server."""
+
+    name: Text
+    label: Text
+    since: float
+    mine: bool
+
+
 class Status(Wire):
     """The state line: how saving goes, and what the session runs with."""
 
@@ -71,6 +89,10 @@ class Status(Wire):
     #: Plainly said on screen where a script answers instead of Claude.
     demo: bool = False
     server: str = ""
+    people: tuple[Person, ...] = ()
+    holder: Holder | None = None
+    #: The session is one's own, and somebody else writes in it (`TakeOver`).
+    may_take_over: bool = False
 
 
 class Queued(Wire):

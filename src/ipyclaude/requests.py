@@ -249,6 +249,12 @@ class SyncSession(_Request):
     type: Literal["sync_session"] = "sync_session"
 
 
+class TakeOver(_Request):
+    """End the turn that somebody else runs in one's own session. Result: null."""
+
+    type: Literal["take_over"] = "take_over"
+
+
 class Configure(_Request):
     """Change model, permission mode or effort from the next turn on. Result: the `Status`."""
 
@@ -317,6 +323,7 @@ Request = Annotated[
     | OpenSession
     | NewSession
     | SyncSession
+    | TakeOver
     | Configure
     | ListRules
     | RevokeRule
