@@ -1,6 +1,7 @@
 /** Claude's to-do list: its states moving, by agent, with a count of what is done. */
 
 import { button, h, setText } from "./dom";
+import { plural } from "./format";
 import { icon } from "./icons";
 import { recall, remember } from "./memory";
 import { callIn, type State } from "./state";
@@ -10,6 +11,11 @@ import type { Todo } from "./wire";
 /** More done ones than this are folded away, the latest excepted. */
 const DONE_SHOWN = 5;
 const FOLDED = "todos-folded";
+
+/** How the kernel keys them (messages.py). */
+function isPast(todo: Todo): boolean {
+  return todo.key.startsWith("past/");
+}
 
 interface Group {
   el: HTMLElement;
@@ -24,7 +30,11 @@ export class Todos {
   private readonly count = h("span", { class: "ipc-muted ipc-todo-count" });
   private readonly now = h("span", { class: "ipc-todo-now" });
   private readonly bar = h("progress", { "aria-label": "To-dos done", max: "1", value: "0" });
-  private readonly body = h("div", { class: "ipc-todo-groups" });
+  private readonly body = h("div");
+  /** What was done and is no longer on Claude's list. */
+  private readonly past = h("details", { class: "ipc-fold", "data-ipc": "todos-past" });
+  private readonly pastWords = h("span", { class: "ipc-muted" });
+  private readonly pastRows = new TodoRows();
   private readonly groups = new Map<string | null, Group>();
   private drawn: readonly Todo[] | null = null;
 
@@ -43,8 +53,9 @@ export class Todos {
         this.now,
         this.bar,
       ),
-      this.body,
+      h("div", { class: "ipc-todo-groups" }, this.body, this.past),
     );
+    this.past.append(h("summary", {}, icon("chevron"), this.pastWords), this.pastRows.el);
     this.el.open = alone || recall(FOLDED) === "";
     if (!alone) this.el.addEventListener("toggle", () => this.keep());
   }
@@ -54,23 +65,28 @@ export class Todos {
     if (todos === this.drawn) return;
     this.drawn = todos;
     this.el.hidden = !todos.length && !this.alone;
-    const done = todos.filter((each) => each.status === "completed").length;
-    setText(this.count, todos.length ? `${done} of ${todos.length}` : "none yet");
+    const now = todos.filter((each) => !isPast(each));
+    const done = now.filter((each) => each.status === "completed").length;
+    setText(this.count, now.length ? `${done} of ${now.length}` : "none yet");
     const active = todos.find((each) => each.status === "in_progress");
     setText(this.now, active ? todoText(active) : "");
-    this.bar.max = Math.max(1, todos.length);
+    this.bar.max = Math.max(1, now.length);
     this.bar.value = done;
-    this.el.dataset.state = done === todos.length ? "done" : "open";
-    this.drawGroups(state);
+    this.el.dataset.state = done === now.length ? "done" : "open";
+    this.drawGroups(state, now);
+    const past = todos.filter(isPast);
+    this.past.hidden = !past.length;
+    setText(this.pastWords, `${plural(past.length, "to-do")} done before`);
+    this.pastRows.draw(past);
   }
 
   private keep(): void {
     remember(FOLDED, this.el.open ? "" : "yes");
   }
 
-  private drawGroups(state: State): void {
+  private drawGroups(state: State, todos: readonly Todo[]): void {
     const byAgent = new Map<string | null, Todo[]>();
-    for (const todo of state.todos) {
+    for (const todo of todos) {
       const own = byAgent.get(todo.parent_tool_use_id) ?? [];
       byAgent.set(todo.parent_tool_use_id, [...own, todo]);
     }

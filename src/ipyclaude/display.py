@@ -98,6 +98,7 @@ def todo_lines(todos: Iterable[Todo]) -> list[str]:
     return [
         f"{'  ' if todo.parent_tool_use_id else ''}{_MARKS[todo.status]} {todo.content}"
         for todo in todos
+        if not todo.past
     ]
 
 

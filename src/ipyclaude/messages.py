@@ -213,6 +213,8 @@ class Message(_Row):
         return "\n\n".join(b.text for b in self.content if isinstance(b, TextBlock) and b.text)
 
 
+#: How the keys of to-dos begin that are history.
+PAST = "past/"
 TodoStatus = Literal["pending", "in_progress", "completed"]
 
 
@@ -228,6 +230,11 @@ class Todo(BaseModel):
     priority: str | None = None
     #: The `Task` call of the subagent that owns it; None for the main agent.
     parent_tool_use_id: str | None = None
+
+    @property
+    def past(self) -> bool:
+        """It was done, and is no longer on Claude's list."""
+        return self.key.startswith(PAST)
 
 
 class TodoList(_Row):

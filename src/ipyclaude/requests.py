@@ -226,7 +226,7 @@ class SessionsResult(Wire):
     current: str | None = None
     #: Sessions go to other servers too; of these there are changes, so many, that have yet to go.
     replicates: bool = False
-    waiting: dict[str, int] = {}
+    waiting: dict[str, int] = Field(default_factory=dict[str, int])
 
 
 class OpenSession(_Request):

@@ -267,6 +267,7 @@ class Session:
         decision = await turn.decide(request)
         if decision.allow and request.name == _LEAVES_PLAN_MODE:
             self.options = replace(self.options, permission_mode="default")
+            self._journal.tell()
         return decision
 
     @property

@@ -176,7 +176,7 @@ class View(anywidget.AnyWidget):
         if len(told) < len(events):
             self._snapshot()
             return
-        if any(isinstance(event, p.TurnChanged) for event in told):
+        if any(isinstance(event, p.SessionChanged) for event in told):
             told.extend(self._status_changed())
         wanted = [event for event in told if self._wants(event)]
         if wanted:

@@ -2,7 +2,8 @@
 
 `TodoWrite` replaces its agent's whole list. `TaskCreate` gets an id in its result ("Task #1
 created successfully: …", CLI 2.1.330), by which `TaskUpdate` patches it. A subagent's items
-stand under the tool call that started it.
+stand under the tool call that started it. What was done and is no longer on the list stays as
+its history, the last hundred of it.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
-from ..messages import Todo, TodoStatus, ToolResultBlock, ToolUseBlock
+from ..messages import PAST, Todo, TodoStatus, ToolResultBlock, ToolUseBlock
 
 TODO_TOOLS = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate"})
 _CREATED = re.compile(r"Task #(\S+) created")
+#: So much of what was done before is kept.
+_MOST_PAST = 100
 _STATUSES = frozenset(get_args(TodoStatus))
 
 
@@ -27,10 +30,12 @@ class TodoFold:
 
     @property
     def todos(self) -> tuple[Todo, ...]:
-        """All items: the main agent's first, then each subagent's."""
-        items = self._todos.values()
-        main = [todo for todo in items if todo.parent_tool_use_id is None]
-        return (*main, *(todo for todo in items if todo.parent_tool_use_id is not None))
+        """All items: the main agent's first, then each subagent's, then what was done before."""
+        items = list(self._todos.values())
+        past = [todo for todo in items if todo.past]
+        main = [todo for todo in items if todo.parent_tool_use_id is None and not todo.past]
+        subagents = [todo for todo in items if todo not in main and not todo.past]
+        return (*main, *subagents, *past)
 
     def use(self, block: ToolUseBlock, parent: str | None = None) -> bool:
         """Take in a tool call; say whether the list changed."""
@@ -53,13 +58,25 @@ class TodoFold:
         if not isinstance(items, list):
             return False
         before = dict(self._todos)
-        for key in [k for k, todo in before.items() if _is_written(k, todo, parent)]:
-            del self._todos[key]
+        old = [todo for key, todo in before.items() if _is_written(key, todo, parent)]
+        for todo in old:
+            del self._todos[todo.key]
         for index, item in enumerate(items):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
             if isinstance(item, Mapping):
                 key = f"{parent or 'main'}/{index}"
                 self._todos[key] = _todo(key, item, parent)  # pyright: ignore[reportUnknownArgumentType]
+        listed = {todo.content for todo in self._todos.values()}
+        self._keep(todo for todo in old if todo.content not in listed)
         return self._todos != before
+
+    def _keep(self, gone: Iterable[Todo]) -> None:
+        """Let what was done be history, once it is off the list."""
+        done = [todo for todo in gone if todo.status == "completed"]
+        past = [*(todo for todo in self._todos.values() if todo.past), *done][-_MOST_PAST:]
+        rest = {key: todo for key, todo in self._todos.items() if not todo.past}
+        numbered = {f"{PAST}{n}": todo for n, todo in enumerate(past)}
+        kept = {key: todo.model_copy(update={"key": key}) for key, todo in numbered.items()}
+        self._todos = {**rest, **kept}
 
     def _create(self, given: dict[str, Any], said: str, parent: str | None) -> bool:
         match = _CREATED.search(said)
@@ -77,6 +94,7 @@ class TodoFold:
             return False
         if given.get("status") == "deleted":
             del self._todos[key]
+            self._keep([known])
             return True
         changes: dict[str, Any] = {}
         if given.get("status") in _STATUSES:
@@ -90,7 +108,7 @@ class TodoFold:
 
 
 def _is_written(key: str, todo: Todo, parent: str | None) -> bool:
-    return todo.parent_tool_use_id == parent and not key.startswith("task-")
+    return todo.parent_tool_use_id == parent and not key.startswith((PAST, "task-"))
 
 
 def _todo(key: str, item: Mapping[str, Any], parent: str | None) -> Todo:
