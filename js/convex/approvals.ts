@@ -4,6 +4,7 @@ import { sessionFor } from "./model/access";
 import { approvalRow, findApproval, PENDING, upsertApprovals } from "./model/approvals";
 import { notFound, refusal } from "./model/errors";
 import { readUpTo } from "./model/limits";
+import { idsOf } from "./model/users";
 import { approvalInput, approvalRow as row } from "./model/values";
 
 const session = v.string();
@@ -14,7 +15,8 @@ export const open = authedQuery({
   args: { session },
   returns: v.array(row),
   handler: async (ctx, args) => {
-    const { sessionId } = await sessionFor(ctx, args.session, "read");
+    const access = await sessionFor(ctx, args.session, "read");
+    const { sessionId } = access;
     const table = ctx.db.query("approvals");
     const newest = table
       .withIndex("by_session_updated", (q) => q.eq("sessionId", sessionId))
@@ -24,7 +26,10 @@ export const open = authedQuery({
       .withIndex("by_session", (q) => q.eq("sessionId", sessionId).eq("status", PENDING));
     const some = [await readUpTo(newest, SHOWN), await readUpTo(pending, SHOWN)];
     const rows = new Map(some.flatMap((each) => each.rows).map((each) => [each._id, each]));
-    return [...rows.values()].sort((a, b) => a.updatedAt - b.updatedAt).map(approvalRow);
+    const mine = await idsOf(ctx.db, ctx.user);
+    return [...rows.values()]
+      .sort((a, b) => a.updatedAt - b.updatedAt)
+      .map((row) => approvalRow(row, access, mine));
   },
 });
 
@@ -38,12 +43,15 @@ export const upsert = authedMutation({
   },
 });
 
-/** Decide a pending approval; return it as it now stands, whoever was first. */
+/**
+ * Decide a pending approval of one's own machine, or of another's that lets editors; return it as
+ * it now stands, whoever was first.
+ */
 export const decide = authedMutation({
   args: {
     session,
     approval: v.string(),
-    ...approvalInput.omit("clientId", "turnId").fields,
+    ...approvalInput.omit("clientId", "turnId", "editorsMay").fields,
   },
   returns: row,
   handler: async (ctx, { session, approval, ...decision }) => {
@@ -53,6 +61,7 @@ export const decide = authedMutation({
     if (known === null) throw notFound("approval");
     const { turnId } = known;
     await upsertApprovals(ctx, access, [{ clientId: approval, turnId, ...decision }]);
-    return approvalRow((await findApproval(ctx, access, approval)) ?? known);
+    const decided = (await findApproval(ctx, access, approval)) ?? known;
+    return approvalRow(decided, access, await idsOf(ctx.db, ctx.user));
   },
 });

@@ -1,14 +1,16 @@
 import type { DocumentByInfo, GenericTableInfo, OrderedQuery } from "convex/server";
 import { type Infer, v } from "convex/values";
 import { authedQuery } from "./functions";
-import { type Access, type Reading, rowOf, sessionFor } from "./model/access";
+import { type Access, type Reading, sessionFor } from "./model/access";
 import { approvalRow } from "./model/approvals";
 import { refusal } from "./model/errors";
 import { PAGE_BYTES } from "./model/limits";
+import { membersOf } from "./model/members";
 import { messageRow } from "./model/messages";
-import { sessionRow } from "./model/sessions";
+import { shownSession } from "./model/sessions";
 import { todoRow } from "./model/todos";
 import { chunkRow, headRow } from "./model/transcripts";
+import { idsOf } from "./model/users";
 import * as values from "./model/values";
 
 const PAGE = 100;
@@ -20,6 +22,7 @@ const file = v.object({ ...values.fileRow.fields, url: v.union(v.string(), v.nul
 
 const part = v.union(
   v.object({ kind: v.literal("session"), rows: v.array(values.sessionRow) }),
+  v.object({ kind: v.literal("members"), rows: v.array(values.member) }),
   v.object({ kind: v.literal("messages"), rows: v.array(values.messageRow) }),
   v.object({ kind: v.literal("todos"), rows: v.array(values.todoRow) }),
   v.object({ kind: v.literal("approvals"), rows: v.array(values.approvalRow) }),
@@ -34,6 +37,7 @@ type Step = { part: Part; rest: string | null };
 
 const ORDER: Kind[] = [
   "session",
+  "members",
   "messages",
   "todos",
   "approvals",
@@ -42,7 +46,10 @@ const ORDER: Kind[] = [
   "files",
 ];
 
-/** Return the next page of all that a session has; `cursor` is null after the last one. */
+/**
+ * Return the next page of all that the caller may see of a session; `cursor` is null after the
+ * last one.
+ */
 export const page = authedQuery({
   args: { session: v.string(), cursor: v.optional(v.string()) },
   returns: v.object({ part, cursor: v.union(v.string(), v.null()) }),
@@ -66,15 +73,20 @@ function parse(cursor: string): { kind: Kind; place: string | null } {
 
 const STEPS: Record<Kind, (ctx: Reading, access: Access, place: string | null) => Promise<Step>> = {
   session: async (ctx, access) => {
-    const rows = [sessionRow(await rowOf(ctx, access), access.role)];
+    const rows = [await shownSession(ctx, access)];
     return { part: { kind: "session", rows }, rest: null };
+  },
+  members: async (ctx, access) => {
+    const rows = await membersOf(ctx, access);
+    return { part: { kind: "members", rows }, rest: null };
   },
   messages: async (ctx, { sessionId }, place) => {
     const found = ctx.db
       .query("messages")
       .withIndex("by_session", (q) => q.eq("sessionId", sessionId));
     const { rows, rest } = await paged(found, place);
-    return { part: { kind: "messages", rows: rows.map(messageRow) }, rest };
+    const mine = await idsOf(ctx.db, ctx.user);
+    return { part: { kind: "messages", rows: rows.map((row) => messageRow(row, mine)) }, rest };
   },
   todos: async (ctx, { sessionId }, place) => {
     const found = ctx.db
@@ -83,12 +95,15 @@ const STEPS: Record<Kind, (ctx: Reading, access: Access, place: string | null) =
     const { rows, rest } = await paged(found, place);
     return { part: { kind: "todos", rows: rows.map(todoRow) }, rest };
   },
-  approvals: async (ctx, { sessionId }, place) => {
+  approvals: async (ctx, access, place) => {
+    const { sessionId } = access;
     const found = ctx.db
       .query("approvals")
       .withIndex("by_session_updated", (q) => q.eq("sessionId", sessionId));
     const { rows, rest } = await paged(found, place);
-    return { part: { kind: "approvals", rows: rows.map(approvalRow) }, rest };
+    const mine = await idsOf(ctx.db, ctx.user);
+    const shown = rows.map((row) => approvalRow(row, access, mine));
+    return { part: { kind: "approvals", rows: shown }, rest };
   },
   transcripts: async (ctx, { sessionId }, place) => {
     const found = ctx.db

@@ -8,6 +8,7 @@ import { findMessage, insertMessages, messageRow } from "./model/messages";
 import { applyPatch, changeSession, shownSession, upsertSession } from "./model/sessions";
 import { replaceTodos } from "./model/todos";
 import { appendTranscript } from "./model/transcripts";
+import { idsOf } from "./model/users";
 import * as values from "./model/values";
 
 const session = v.string();
@@ -85,7 +86,8 @@ export const after = authedQuery({
       .query("messages")
       .withIndex("by_session", (q) => q.eq("sessionId", sessionId).gt("seq", args.after));
     const { rows, more } = await readUpTo(tail, clamp(args.limit, TAIL));
-    return { messages: rows.map(messageRow), more };
+    const mine = await idsOf(ctx.db, ctx.user);
+    return { messages: rows.map((row) => messageRow(row, mine)), more };
   },
 });
 
@@ -102,7 +104,8 @@ export const before = authedQuery({
       )
       .order("desc");
     const { rows, more } = await readUpTo(page, clamp(args.limit, 100));
-    return { messages: rows.reverse().map(messageRow), more };
+    const mine = await idsOf(ctx.db, ctx.user);
+    return { messages: rows.reverse().map((row) => messageRow(row, mine)), more };
   },
 });
 
@@ -120,6 +123,7 @@ export const fetch = authedQuery({
       }
     }
     const found = await readUpTo(rows(), args.clientIds.length);
-    return { messages: found.rows.map(messageRow), more: found.more };
+    const mine = await idsOf(ctx.db, ctx.user);
+    return { messages: found.rows.map((row) => messageRow(row, mine)), more: found.more };
   },
 });

@@ -24,7 +24,7 @@ export const heartbeat = authedMutation({
     const open = new Map<Id<"sessions">, boolean>();
     for (const { session, watching } of sessions) {
       // Left out rather than refused: a server may not know yet that one was deleted.
-      const access = await accessTo(ctx, session, "read");
+      const access = await accessTo(ctx, session);
       if (access !== null) open.set(access.sessionId, watching);
     }
     await beat(ctx, clientKey);

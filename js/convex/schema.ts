@@ -1,10 +1,12 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 import {
-  approvalRow,
+  approvalInput,
   chunkRow,
   deltaRow,
   fileRow,
+  guestRole,
+  leaseColumns,
   linkedIdentity,
   messageRow,
   role,
@@ -68,6 +70,8 @@ export default defineSchema({
     ...sessionCounters,
     /** Name, title and folder, for the search. */
     searchText: v.string(),
+    /** Whether anybody but the owner is a member. */
+    isShared: v.optional(v.boolean()),
   })
     .index("by_user", ["userId", "deletedAt", "lastActivityAt"])
     .index("by_user_archived", ["userId", "deletedAt", "archivedAt", "lastActivityAt"])
@@ -84,23 +88,65 @@ export default defineSchema({
   // part of a session does not read its row, which changes with every message.
   members: defineTable({ sessionId, userId, clientId: v.string(), role })
     .index("by_session", ["sessionId"])
-    .index("by_user", ["userId", "clientId"]),
+    .index("by_user", ["userId", "clientId"])
+    .index("by_role", ["userId", "role"]),
+
+  // The sessions that others share with a person, as they stand in this person's list.
+  shared: defineTable({
+    sessionId,
+    userId,
+    clientId: v.string(),
+    lastActivityAt: v.number(),
+    searchText: v.string(),
+    updatedAt: v.number(),
+    archivedAt: v.optional(v.number()),
+    /** When the person stopped being a member. */
+    goneAt: v.optional(v.number()),
+    /** When the owner took something from the person; older invitations don't give it back. */
+    barredAt: v.optional(v.number()),
+  })
+    .index("by_session", ["sessionId", "goneAt"])
+    .index("by_client", ["userId", "clientId"])
+    .index("by_user", ["userId", "goneAt", "lastActivityAt"])
+    .index("by_user_archived", ["userId", "goneAt", "archivedAt", "lastActivityAt"])
+    .index("by_user_updated", ["userId", "updatedAt"])
+    .searchIndex("search_text", {
+      searchField: "searchText",
+      filterFields: ["userId", "goneAt", "archivedAt"],
+    }),
+
+  // Only a code's hash is kept: who reads the table gets in nowhere.
+  invites: defineTable({
+    sessionId,
+    clientId: v.string(),
+    codeHash: v.string(),
+    role: guestRole,
+    usesLeft: v.number(),
+    expiresAt: v.number(),
+  })
+    .index("by_session", ["sessionId", "clientId"])
+    .index("by_code", ["codeHash"])
+    .index("by_expires", ["expiresAt"]),
 
   // Beside the sessions, so that a heartbeat makes nobody read messages or lists again.
   leases: defineTable({
     sessionId,
     userId,
-    session: v.string(),
-    holder: v.string(),
-    label: v.string(),
-    since: v.number(),
-    expiresAt: v.number(),
+    ...leaseColumns,
+    /** Whose server the holder is on; `userId` is the session's owner. */
+    heldBy: userId,
   })
     .index("by_session", ["sessionId"])
     .index("by_user", ["userId"])
     .index("by_expires", ["expiresAt"]),
 
-  messages: defineTable({ ...messageRow.fields, sessionId, authorId: userId })
+  messages: defineTable({
+    ...messageRow.omit("author").fields,
+    sessionId,
+    authorId: userId,
+    /** As the author was called then, so that reading a page reads no users. */
+    authorName: v.optional(v.string()),
+  })
     .index("by_session", ["sessionId", "seq"])
     .index("by_client", ["sessionId", "clientId"]),
 
@@ -109,9 +155,19 @@ export default defineSchema({
     "position",
   ]),
 
-  approvals: defineTable({ ...approvalRow.fields, sessionId })
+  approvals: defineTable({
+    ...approvalInput.fields,
+    sessionId,
+    updatedAt: v.number(),
+    /** The person whose machine asks, and who decided. */
+    raisedById: userId,
+    raisedByName: v.string(),
+    deciderId: v.optional(userId),
+    deciderName: v.optional(v.string()),
+  })
     .index("by_session", ["sessionId", "status", "updatedAt"])
     .index("by_session_updated", ["sessionId", "updatedAt"])
+    .index("by_raiser", ["sessionId", "status", "raisedById"])
     .index("by_client", ["sessionId", "clientId"]),
 
   transcriptHeads: defineTable({
@@ -153,7 +209,7 @@ export default defineSchema({
     watching: v.boolean(),
     since: v.number(),
   })
-    .index("by_session", ["sessionId"])
+    .index("by_session", ["sessionId", "userId"])
     .index("by_client", ["userId", "clientKey"]),
 
   beats: defineTable({ userId, clientKey: v.string(), seenAt: v.number() })

@@ -2,17 +2,30 @@ import { paginationOptsValidator, paginationResultValidator } from "convex/serve
 import { v } from "convex/values";
 import { authedMutation, authedQuery } from "./functions";
 import { accessTo, rowOf, sessionFor } from "./model/access";
-import { extendLease, leaseOf, leaseRow, takeLease } from "./model/leases";
+import { extendLease, giveBackLease, leaseOf, leaseRow, takeLease } from "./model/leases";
 import { clamp, readUpTo } from "./model/limits";
+import { changedIn, findIn, pageOf } from "./model/lists";
 import { bury } from "./model/removal";
-import { patchSession, sessionRow, shownSession, upsertSession, words } from "./model/sessions";
+import {
+  archiveSession,
+  patchSession,
+  sessionRow,
+  shownSession,
+  upsertSession,
+  words,
+} from "./model/sessions";
+import { sharedWith } from "./model/shared";
+import { idsOf } from "./model/users";
 import * as values from "./model/values";
 
 const session = v.string();
 const PAGE = 50;
 const NOTHING = { page: [], isDone: true, continueCursor: "" };
 
-/** List the user's sessions, most recently active first, or what a search finds, best first. */
+/**
+ * List the user's sessions and those shared with them, most recently active first, or what a
+ * search finds, best first.
+ */
 export const list = authedQuery({
   args: {
     paginationOpts: paginationOptsValidator,
@@ -22,49 +35,35 @@ export const list = authedQuery({
   returns: paginationResultValidator(values.sessionRow),
   handler: async ({ db, user }, { paginationOpts, query = "", archived = false }) => {
     if (user === null) return NOTHING;
-    const table = db.query("sessions");
+    const options = { ...paginationOpts, numItems: clamp(paginationOpts.numItems, PAGE) };
     const wanted = words(query);
-    const mine = wanted
-      ? table.withSearchIndex("search_text", (q) => {
-          const found = q.search("searchText", wanted).eq("userId", user._id);
-          return archived ? found : found.eq("archivedAt", undefined);
-        })
-      : archived
-        ? table
-            .withIndex("by_user", (q) => q.eq("userId", user._id).eq("deletedAt", undefined))
-            .order("desc")
-        : table
-            .withIndex("by_user_archived", (q) =>
-              q.eq("userId", user._id).eq("deletedAt", undefined).eq("archivedAt", undefined),
-            )
-            .order("desc");
-    const numItems = clamp(paginationOpts.numItems, PAGE);
-    const found = await mine.paginate({ ...paginationOpts, numItems });
-    return { ...found, page: found.page.map((row) => sessionRow(row, "owner")) };
+    return wanted
+      ? await findIn(db, user._id, { wanted, archived, options })
+      : await pageOf(db, user._id, { archived, options });
   },
 });
 
-/** Return the user's sessions that changed after a time, in that order, deleted ones included. */
+/**
+ * Return the user's sessions and those shared with them that changed after a time, in that order;
+ * deleted ones too, and those that they are no member of any more.
+ */
 export const changed = authedQuery({
   args: { after: v.number(), limit: v.optional(v.number()) },
   returns: v.object({ sessions: v.array(values.sessionRow), more: v.boolean() }),
   handler: async ({ db, user }, { after, limit }) => {
     if (user === null) return { sessions: [], more: false };
-    const found = db
-      .query("sessions")
-      .withIndex("by_user_updated", (q) => q.eq("userId", user._id).gt("updatedAt", after));
-    const { rows, more } = await readUpTo(found, clamp(limit, 100));
-    return { sessions: rows.map((row) => sessionRow(row, "owner")), more };
+    const { rows, more } = await readUpTo(changedIn(db, user._id, after), clamp(limit, 100));
+    return { sessions: rows, more };
   },
 });
 
-/** Return a session, null if the caller has none of this id. */
+/** Return a session, null if the caller is a member of none of this id. */
 export const get = authedQuery({
   args: { session },
   returns: v.union(values.sessionRow, v.null()),
   handler: async (ctx, args) => {
-    const access = await accessTo(ctx, args.session, "read");
-    return access && sessionRow(await rowOf(ctx, access), access.role);
+    const access = await accessTo(ctx, args.session);
+    return access && (await shownSession(ctx, access));
   },
 });
 
@@ -81,7 +80,7 @@ export const byClaude = authedQuery({
       )
       .order("desc")
       .first();
-    return row && sessionRow(row, "owner");
+    return row && sessionRow(row);
   },
 });
 
@@ -106,12 +105,11 @@ export const rename = authedMutation({
   handler: async (ctx, { session, name }) => await patchSession(ctx, session, { name }),
 });
 
-/** Take a session off the list, or put it back. */
+/** Take a session off one's own list, or put it back; each member may. */
 export const archive = authedMutation({
   args: { session, archived: v.boolean() },
   returns: values.sessionRow,
-  handler: async (ctx, { session, archived }) =>
-    await patchSession(ctx, session, { archivedAt: archived ? Date.now() : null }),
+  handler: async (ctx, { session, archived }) => await archiveSession(ctx, session, archived),
 });
 
 /** Say what a session is doing now. */
@@ -143,11 +141,18 @@ const granted = v.object({
 });
 
 /**
- * Take the session's lease (S4): granted unless somebody else's has not expired yet. `nextSeq`
- * lets the holder wait until it has all that was written before.
+ * Take the session's lease (S4): granted unless somebody else's has not expired yet; with
+ * `takeOver` the owner takes it from another member. `nextSeq` lets the holder wait until it has
+ * all that was written before.
  */
 export const acquireLease = authedMutation({
-  args: { session, holder: v.string(), label: v.string(), ttlMs: v.number() },
+  args: {
+    session,
+    holder: v.string(),
+    label: v.string(),
+    ttlMs: v.number(),
+    takeOver: v.optional(v.boolean()),
+  },
   returns: v.object({ ...granted.fields, nextSeq: v.number() }),
   handler: async (ctx, { session, ...wish }) => {
     const access = await sessionFor(ctx, session, "write");
@@ -169,9 +174,7 @@ export const releaseLease = authedMutation({
   args: { session, holder: v.string() },
   returns: v.null(),
   handler: async (ctx, { session, holder }) => {
-    const { sessionId } = await sessionFor(ctx, session, "write");
-    const row = await leaseOf(ctx.db, sessionId);
-    if (row?.holder === holder) await ctx.db.delete("leases", row._id);
+    await giveBackLease(ctx, await sessionFor(ctx, session, "write"), holder);
     return null;
   },
 });
@@ -183,20 +186,23 @@ export const lease = authedQuery({
   handler: async (ctx, args) => {
     const { sessionId } = await sessionFor(ctx, args.session, "read");
     const row = await leaseOf(ctx.db, sessionId);
-    return row && leaseRow(row);
+    return row && leaseRow(row, await idsOf(ctx.db, ctx.user));
   },
 });
 
-/** Return the leases of the user's sessions, for the list: who writes where. */
+/** Return the leases of the user's sessions and of those shared with them: who writes where. */
 export const leases = authedQuery({
   args: {},
   returns: v.array(values.lease),
   handler: async ({ db, user }) => {
     if (user === null) return [];
-    const rows = await db
+    const own = await db
       .query("leases")
       .withIndex("by_user", (q) => q.eq("userId", user._id))
       .take(200);
-    return rows.map(leaseRow);
+    const shared = await sharedWith(db, user._id);
+    const others = await Promise.all(shared.map(({ sessionId }) => leaseOf(db, sessionId)));
+    const mine = await idsOf(db, user);
+    return [...own, ...others.filter((each) => each !== null)].map((row) => leaseRow(row, mine));
   },
 });

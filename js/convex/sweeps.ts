@@ -49,6 +49,16 @@ export const clearStreams = internalMutation({
   },
 });
 
+/** Delete the live pieces that somebody left who may not write any more. */
+export const clearStreamsUpTo = internalMutation({
+  args: { sessionId: v.id("sessions"), upTo: v.number() },
+  returns: v.null(),
+  handler: async (ctx, { sessionId, upTo }) => {
+    await live.clearStreamsUpTo(ctx, sessionId, upTo);
+    return null;
+  },
+});
+
 /** Delete leases that expired a while ago; whoever held one is not at work any more. */
 export const leases = internalMutation({
   args: {},
@@ -65,6 +75,21 @@ export const leases = internalMutation({
         await changeSession(ctx, session, { phase: { type: "idle" }, isClaudeBusy: false });
     }
     if (more) await ctx.scheduler.runAfter(0, internal.sweeps.leases, {});
+    return null;
+  },
+});
+
+/** Delete invitations that have expired. */
+export const invites = internalMutation({
+  args: {},
+  returns: v.null(),
+  handler: async (ctx) => {
+    const expired = ctx.db
+      .query("invites")
+      .withIndex("by_expires", (q) => q.lte("expiresAt", Date.now()));
+    const { rows, more } = await readUpTo(expired, BATCH);
+    for (const row of rows) await ctx.db.delete("invites", row._id);
+    if (more) await ctx.scheduler.runAfter(0, internal.sweeps.invites, {});
     return null;
   },
 });

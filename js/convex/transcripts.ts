@@ -3,7 +3,7 @@ import { internal } from "./_generated/api";
 import { authedMutation, authedQuery } from "./functions";
 import { sessionFor } from "./model/access";
 import { CALL_BYTES, checkSize, clamp, readUpTo } from "./model/limits";
-import { appendTranscript, chunkRow, headRow } from "./model/transcripts";
+import { appendTranscript, chunkRow, headRow, headsFor } from "./model/transcripts";
 import * as values from "./model/values";
 
 const session = v.string();
@@ -69,7 +69,7 @@ export const load = authedQuery({
   },
 });
 
-/** Return the main transcripts of a project. */
+/** Return the main transcripts of a project, of the user's own sessions. */
 export const list = authedQuery({
   args: { projectKey: v.string() },
   returns: v.array(values.headRow),
@@ -84,18 +84,16 @@ export const list = authedQuery({
   },
 });
 
-/** Return all transcripts of one of the CLI's sessions, its subagents' included. */
+/**
+ * Return all transcripts of one of the CLI's sessions, its subagents' included, whether the
+ * session is the user's own or shared with them.
+ */
 export const heads = authedQuery({
   args: { claudeSessionId },
   returns: v.array(values.headRow),
   handler: async ({ db, user }, { claudeSessionId }) => {
     if (user === null) return [];
-    const heads = db
-      .query("transcriptHeads")
-      .withIndex("by_user_claude", (q) =>
-        q.eq("userId", user._id).eq("claudeSessionId", claudeSessionId),
-      );
-    return (await readUpTo(heads, HEADS)).rows.map(headRow);
+    return (await headsFor(db, user._id, claudeSessionId, HEADS)).map(headRow);
   },
 });
 
@@ -105,12 +103,11 @@ export const subkeys = authedQuery({
   returns: v.array(v.string()),
   handler: async ({ db, user }, { claudeSessionId, projectKey }) => {
     if (user === null) return [];
-    const heads = db.query("transcriptHeads").withIndex("by_user_claude", (q) => {
-      const mine = q.eq("userId", user._id).eq("claudeSessionId", claudeSessionId);
-      return projectKey === undefined ? mine : mine.eq("projectKey", projectKey);
-    });
-    const { rows } = await readUpTo(heads, HEADS);
-    return [...new Set(rows.map((row) => row.subpath).filter((path) => path !== ""))];
+    const heads = await headsFor(db, user._id, claudeSessionId, HEADS);
+    const paths = heads
+      .filter((row) => row.subpath !== "" && row.projectKey === (projectKey ?? row.projectKey))
+      .map((row) => row.subpath);
+    return [...new Set(paths)];
   },
 });
 
@@ -119,7 +116,7 @@ export const remove = authedMutation({
   args: { session, claudeSessionId, projectKey, subpath: v.optional(v.string()) },
   returns: v.null(),
   handler: async (ctx, { claudeSessionId, projectKey, subpath, ...args }) => {
-    const { sessionId } = await sessionFor(ctx, args.session, "write");
+    const { sessionId } = await sessionFor(ctx, args.session, "own");
     const heads = ctx.db.query("transcriptHeads").withIndex("by_session", (q) => {
       const all = q.eq("sessionId", sessionId).eq("claudeSessionId", claudeSessionId);
       return projectKey === undefined ? all : all.eq("projectKey", projectKey);

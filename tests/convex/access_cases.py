@@ -1,15 +1,25 @@
-"""How each public function is called, so that a test can call them all as somebody else (S5)."""
+"""How each public function is called, so that a test can call them all as somebody else (S5).
+
+What each then answers to whom is in `access.json`.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 PRIVATE = "ada's own words"
 #: Her identity, which anybody may know.
 ADA = "https://issuer.test|ada-of-access"
+#: By function and role what a call about the owner's things comes to: "ok" or a code.
+EXPECTED: dict[str, dict[str, str]] = json.loads(
+    Path(__file__).with_name("access.json").read_text(encoding="utf-8")
+)
 
 Args = dict[str, Any]
 
@@ -28,6 +38,8 @@ class Ids:
     client: str
     sha256: str
     storage: str
+    invite: str
+    member: str
 
     @classmethod
     def new(cls, storage: str, sha256: str = "") -> Ids:
@@ -107,6 +119,17 @@ def lease(ids: Ids) -> Args:
     return {"session": ids.session, "holder": ids.client, "label": PRIVATE, "ttlMs": 60_000}
 
 
+def invite(ids: Ids, role: str = "viewer", code: str = "") -> Args:
+    return {
+        "session": ids.session,
+        "invite": ids.invite,
+        "role": role,
+        "codeHash": sha256((code or ids.invite).encode()).hexdigest(),
+        "uses": 1,
+        "ttlMs": 60_000,
+    }
+
+
 PAGE = {"paginationOpts": {"numItems": 10, "cursor": None}}
 
 #: One or more ways to call each public function with a user's ids.
@@ -120,7 +143,9 @@ CASES: dict[str, list[Callable[[Ids], Args]]] = {
         }
     ],
     "approvals:open": [lambda ids: {"session": ids.session}],
-    "approvals:upsert": [lambda ids: {"session": ids.session, "approvals": [approval(ids)]}],
+    "approvals:upsert": [
+        lambda ids: {"session": ids.session, "approvals": [approval(ids) | {"status": "denied"}]}
+    ],
     "export:page": [lambda ids: {"session": ids.session}],
     "files:get": [lambda ids: {"session": ids.session, "sha256": ids.sha256}],
     "files:save": [lambda ids: {"session": ids.session, "storageId": ids.storage, **file(ids)}],
@@ -172,6 +197,18 @@ CASES: dict[str, list[Callable[[Ids], Args]]] = {
     ],
     "sessions:setPhase": [
         lambda ids: {"session": ids.session, "phase": {"type": "eve"}, "isClaudeBusy": True}
+    ],
+    "sharing:invite": [
+        lambda ids: invite(ids) | {"invite": f"{ids.invite}-2", "codeHash": ids.invite[:2] * 32}
+    ],
+    "sharing:invites": [lambda ids: {"session": ids.session}],
+    "sharing:leave": [lambda ids: {"session": ids.session}],
+    "sharing:members": [lambda ids: {"session": ids.session}],
+    "sharing:redeem": [lambda _: {"code": "a wrong code"}],
+    "sharing:remove": [lambda ids: {"session": ids.session, "member": ids.member}],
+    "sharing:revoke": [lambda ids: {"session": ids.session, "invite": ids.invite}],
+    "sharing:setRole": [
+        lambda ids: {"session": ids.session, "member": ids.member, "role": "editor"}
     ],
     "streams:clear": [
         lambda ids: {"session": ids.session, "messageClientIds": [f"{ids.message}-live"]}

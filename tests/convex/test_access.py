@@ -1,7 +1,7 @@
 """Nobody reads or writes what is not theirs (S5): every deployed function, called by others.
 
 The functions are those that the official CLI says are deployed, so that a new one without a case in
-`access_cases.py` fails.
+`access_cases.py`, or without a line in `access.json` on who may call it, fails.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from access_cases import (
     CASES,
+    EXPECTED,
     OPEN,
     PASSWORD,
     PRIVATE,
@@ -24,6 +26,7 @@ from access_cases import (
     delta,
     email,
     file,
+    invite,
     lease,
     session_input,
 )
@@ -35,11 +38,19 @@ FILE = b"abc"
 
 
 class Deployed:
-    """The deployed functions, and a user who has something of everything."""
+    """The deployed functions, a user who has something of everything, and whom she shares it with.
 
-    def __init__(self, server: ConvexServer, issuer: Issuer) -> None:
+    `name` tells this world's people from those of another.
+    """
+
+    def __init__(self, server: ConvexServer, issuer: Issuer, name: str = "ada-of-access") -> None:
         self.server = server
-        self.ada = issuer.token("ada-of-access")
+        self.ada = issuer.token(name)
+        self.people = {
+            "owner": self.ada,
+            "editor": issuer.token(f"{name}-editor"),
+            "viewer": issuer.token(f"{name}-viewer"),
+        }
         spec = server.function_spec()
         public = {
             one["identifier"].replace(".js:", ":"): one["functionType"].lower()
@@ -74,7 +85,25 @@ class Deployed:
         self.call("sessions:acquireLease", lease(ids), self.ada)
         self.call("workspaces:upsert", {"name": PRIVATE, "path": f"/{PRIVATE}"}, self.ada)
         self.call("presence:heartbeat", CASES["presence:heartbeat"][0](ids), self.ada)
-        return ids
+        self.call("sharing:invite", invite(ids), self.ada)
+        self._share(ids, "editor")
+        return replace(ids, member=self._share(ids, "viewer"))
+
+    def _share(self, ids: Ids, role: str) -> str:
+        """Share the session with the person of this role; return their id."""
+        code = str(uuid4())
+        ids = replace(ids, invite=str(uuid4()))
+        self.call("sharing:invite", invite(ids, role, code), self.ada)
+        self.call("sharing:redeem", {"code": code}, self.people[role])
+        return self.call("users:me", {}, self.people[role])["user"]["userId"]
+
+    def outcome(self, path: str, args: dict[str, Any], token: str) -> str:
+        """Return the code that a call is refused with, "ok" if it is not."""
+        try:
+            self.call(path, args, token)
+        except FunctionFailed as error:
+            return error.data["code"] if error.data else str(error)
+        return "ok"
 
     def snapshot(self) -> dict[str, Any]:
         """Return all that Ada sees."""
@@ -94,9 +123,22 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(convex_session: ConvexServer, issuer: Issuer) -> Deployed:
+def others() -> dict[str, Issuer]:
+    """Another issuer that is trusted too, and the issuer as it was with its key before."""
+    return {"second": Issuer("https://second.test"), "before": Issuer(kid="key-before")}
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    convex_session: ConvexServer, issuer: Issuer, others: dict[str, Issuer]
+) -> Iterator[Deployed]:
     convex_session.faults.clear()
-    return Deployed(convex_session, issuer)
+    convex_session.trust(others["before"])
+    taken = convex_session.call("query", "users:me", {}, token=others["before"].token("ada"))
+    assert taken["user"] is None
+    convex_session.trust(issuer, others["second"])
+    yield Deployed(convex_session, issuer)
+    convex_session.trust(issuer)
 
 
 def told(deployed: Deployed, path: str, args: dict[str, Any], ids: Ids, token: str | None) -> str:
@@ -116,6 +158,7 @@ def told(deployed: Deployed, path: str, args: dict[str, Any], ids: Ids, token: s
 def test_every_deployed_function_has_a_case(deployed: Deployed) -> None:
     """A public function that no case calls, or a case of none that is deployed, fails."""
     assert sorted([*CASES, *OPEN]) == sorted(deployed.public)
+    assert sorted(EXPECTED) == sorted(CASES)
 
 
 def test_signing_in_serves_who_is_not_signed_in(deployed: Deployed) -> None:
@@ -124,11 +167,11 @@ def test_signing_in_serves_who_is_not_signed_in(deployed: Deployed) -> None:
     """
     assert all(path.startswith("accounts:") for path in OPEN)
     ids, code = Ids.new(deployed.ids.storage), "the code"
-    invite = {"email": email(ids), "codeHash": hashlib.sha256(code.encode()).hexdigest()}
-    deployed.server.call_as_admin("credentials:invite", invite)
+    asked = {"email": email(ids), "codeHash": hashlib.sha256(code.encode()).hexdigest()}
+    deployed.server.call_as_admin("credentials:invite", asked)
     mine = {"email": email(ids), "code": code, "password": PASSWORD}
     signed = deployed.call("accounts:redeem", mine, None)
-    deployed.server.call_as_admin("credentials:invite", invite)
+    deployed.server.call_as_admin("credentials:invite", asked)
     for path, case in OPEN.items():
         said = [told(deployed, path, case(each), each, None) for each in (ids, ids.absent())]
         assert said[0] == said[1]
@@ -147,6 +190,56 @@ def test_ada_sees_what_is_hers(deployed: Deployed) -> None:
     assert len(with_words) > 15
 
 
+#: What changes most for who calls it, and so is called last.
+LAST = {
+    "stranger": "sessions:create",
+    "viewer": "sharing:leave",
+    "editor": "sharing:leave",
+    "owner": "sessions:remove",
+}
+
+
+#: What is about an identity that a person has linked.
+LINKED = ("linking:confirm", "linking:unlink")
+
+
+def in_order(role: str) -> list[str]:
+    """Return the functions in an order in which each finds what it is about."""
+    return sorted(CASES, key=lambda path: (path == LAST[role], path == "sharing:remove", path))
+
+
+@pytest.mark.parametrize("role", ["viewer", "editor", "owner"])
+def test_each_role_may_do_what_is_written_for_it(
+    role: str, deployed: Deployed, issuer: Issuer
+) -> None:
+    """Each function, called by a member about the session, answers as `access.json` says."""
+    world = Deployed(deployed.server, issuer, f"ada-and-her-{role}")
+    found = {
+        path: {world.outcome(path, case(world.ids), world.people[role]) for case in CASES[path]}
+        for path in in_order(role)
+    }
+    if role == "owner":
+        # She has linked nothing here; js/test/convex/access.test.ts calls them with a link.
+        assert [found.pop(path) for path in LINKED] == [{"NotFound"}] * len(LINKED)
+    assert found == {path: {EXPECTED[path][role]} for path in found}
+
+
+def test_another_issuer_s_user_of_the_same_name_is_a_stranger(
+    deployed: Deployed, others: dict[str, Issuer]
+) -> None:
+    """With a good token of another trusted issuer, `sub` alone makes nobody the same person."""
+    before = deployed.snapshot()
+    namesake = others["second"].token("ada-of-access")
+    found: dict[str, str] = {}
+    for path in in_order("stranger"):
+        args = CASES[path][0](deployed.ids)
+        found[path] = deployed.outcome(path, args, namesake)
+        if deployed.public[path] == "query":
+            assert PRIVATE not in told(deployed, path, args, deployed.ids, namesake)
+    assert found == {path: EXPECTED[path]["stranger"] for path in CASES}
+    assert deployed.snapshot() == before
+
+
 BAD_TOKENS: dict[str, Callable[[Issuer], str]] = {
     "expired": lambda issuer: issuer.token("ada-of-access", expires_in=-60),
     "signed by an unknown key": lambda issuer: Issuer(issuer.url).token("ada-of-access"),
@@ -160,10 +253,13 @@ BAD_TOKENS: dict[str, Callable[[Issuer], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", BAD_TOKENS)
-def test_no_function_takes_a_bad_token(what: str, deployed: Deployed, issuer: Issuer) -> None:
+@pytest.mark.parametrize("what", [*BAD_TOKENS, "of a key that was rotated out"])
+def test_no_function_takes_a_bad_token(
+    what: str, deployed: Deployed, issuer: Issuer, others: dict[str, Issuer]
+) -> None:
     """Each function refuses each bad token before it runs."""
-    token = BAD_TOKENS[what](issuer)
+    make = BAD_TOKENS.get(what, lambda _: others["before"].token("ada-of-access"))
+    token = make(issuer)
     taken: list[str] = []
     cases = {path: cases[0] for path, cases in CASES.items()} | OPEN
     for path, case in cases.items():

@@ -163,7 +163,7 @@ def test_a_large_content_goes_and_comes(person: Person) -> None:
     until(lambda: httpx.get(file["url"]).status_code == 404)
 
 
-@pytest.mark.parametrize("what", ["leases", "presence", "streams", "uploads"])
+@pytest.mark.parametrize("what", ["leases", "presence", "streams", "uploads", "invites"])
 def test_the_crons_run(convex: ConvexServer, what: str) -> None:
     """Each cron finds the function that it is to run, and that does what Convex allows."""
     convex.run_cron(f"sweep {what}")

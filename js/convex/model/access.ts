@@ -1,7 +1,7 @@
 /** The one door to a session: whatever a function does to one, it asks here first (S5). */
 import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader, MutationCtx, QueryCtx } from "../_generated/server";
-import { notFound } from "./errors";
+import { notFound, refusal } from "./errors";
 import { selves } from "./users";
 import type { Role } from "./values";
 
@@ -22,15 +22,13 @@ export interface Access {
   role: Role;
 }
 
-type Caller = { db: DatabaseReader; user: Doc<"users"> | null };
+export type Caller = { db: DatabaseReader; user: Doc<"users"> | null };
 
-/** Return the caller's access to a session, null if they have none of this kind. */
-export async function accessTo(ctx: Caller, clientId: string, need: Need): Promise<Access | null> {
-  const { user } = ctx;
+/** Return the caller's access to a session, null if they are no member of it. */
+export async function accessTo({ db, user }: Caller, clientId: string): Promise<Access | null> {
   if (user === null) return null;
-  const member = await memberOf(ctx.db, user, clientId);
-  if (member === null || !MAY[member.role].includes(need)) return null;
-  return { sessionId: member.sessionId, clientId, role: member.role };
+  const member = await memberOf(db, user, clientId);
+  return member && { sessionId: member.sessionId, clientId, role: member.role };
 }
 
 async function memberOf(db: DatabaseReader, user: Doc<"users">, clientId: string) {
@@ -44,11 +42,23 @@ async function memberOf(db: DatabaseReader, user: Doc<"users">, clientId: string
   return null;
 }
 
-/** Return the caller's access to a session, or refuse without a word on whether it exists. */
+/**
+ * Return the caller's access to a session. Whoever is no member is not told whether it exists; a
+ * member, who knows, is told what they may not do.
+ */
 export async function sessionFor(ctx: Caller, clientId: string, need: Need): Promise<Access> {
-  const access = await accessTo(ctx, clientId, need);
+  const access = await accessTo(ctx, clientId);
   if (access === null) throw notFound();
+  checkRole(access, need);
   return access;
+}
+
+/** Refuse what a member's role does not allow. */
+export function checkRole({ role }: Access, need: Need) {
+  if (MAY[role].includes(need)) return;
+  const words =
+    need === "own" ? "Only the session's owner may do that." : "You may read this session only.";
+  throw refusal("Forbidden", words, { need, role });
 }
 
 /** Read the row of a session that the caller has access to. */

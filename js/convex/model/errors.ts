@@ -4,6 +4,7 @@ import { ConvexError } from "convex/values";
 export type Code =
   | "Unauthenticated"
   | "NotFound"
+  | "Forbidden"
   | "Invalid"
   | "VersionMismatch"
   | "TooLarge"

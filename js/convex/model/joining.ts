@@ -9,9 +9,11 @@ import type { DatabaseReader, MutationCtx } from "../_generated/server";
 import { leaseOf } from "./leases";
 import { readUpTo } from "./limits";
 import { dropLinks } from "./links";
-import { findSession, handOver } from "./sessions";
+import { isAbove } from "./members";
+import { changeSession, findSession, handOver } from "./sessions";
+import { listsOf } from "./shared";
+import { nextStamp } from "./stamps";
 import { identitiesOf, stubsOf } from "./users";
-import type { Role } from "./values";
 
 type Db = MutationCtx["db"];
 export type Ids = { from: Id<"users">; to: Id<"users"> };
@@ -20,7 +22,6 @@ type Step = (db: Db, ids: Ids, limit: number) => Promise<number>;
 
 /** Rows moved in one transaction; a session brings a few others along. */
 const BATCH = 100;
-const RANK: Record<Role, number> = { viewer: 0, editor: 1, owner: 2 };
 
 /** Let all identities of one user be the other's, and begin to move what the user had. */
 export async function joinUsers(ctx: MutationCtx, from: Doc<"users">, to: Doc<"users">) {
@@ -96,6 +97,13 @@ const STEPS: Step[] = [
     return rows.length;
   },
 
+  async function shared(db, { from, to }, limit) {
+    const query = db.query("shared").withIndex("by_client", (q) => q.eq("userId", from));
+    const { rows } = await readUpTo(query, limit);
+    for (const row of rows) await moveShared(db, row, to);
+    return rows.length;
+  },
+
   async function tombstones(db, { from, to }, limit) {
     const query = db.query("sessions").withIndex("by_user_updated", (q) => q.eq("userId", from));
     const { rows } = await readUpTo(query, limit);
@@ -113,22 +121,60 @@ async function moveMember(db: Db, member: Doc<"members">, to: Id<"users">) {
   const session = await db.get("sessions", member.sessionId);
   const own = await memberOf(db, to, member.clientId);
   const isOwner = member.role === "owner";
+  const lease = await leaseOf(db, member.sessionId);
+  if (lease?.heldBy === member.userId) await db.patch("leases", lease._id, { heldBy: to });
   if (own?.sessionId === member.sessionId) {
     // Both were in it: the one person has the higher of the two roles.
-    if (RANK[member.role] > RANK[own.role])
-      await db.patch("members", own._id, { role: member.role });
+    if (isAbove(member.role, own.role)) await db.patch("members", own._id, { role: member.role });
     await db.delete("members", member._id);
   } else if (own !== null && !isOwner) {
     await db.delete("members", member._id); // their own one of this id hides it
     return;
   } else await db.patch("members", member._id, { userId: to });
   if (!isOwner || session === null) return;
-  const lease = await leaseOf(db, session._id);
+  await dropListed(db, session, to);
   if (lease !== null) await db.patch("leases", lease._id, { userId: to });
   const isTaken = (await findSession(db, session.clientId, to)) !== null;
   const clientId = isTaken ? crypto.randomUUID() : session.clientId;
   if (isTaken) await rename(db, session, clientId);
   await handOver({ db }, session, to, clientId);
+}
+
+/** Move a session in a person's list, after who is a member; drop it where they have it already. */
+async function moveShared(db: Db, row: Doc<"shared">, to: Id<"users">) {
+  const { sessionId, clientId } = row;
+  const own = await memberOf(db, to, clientId);
+  const known = await listed(db, to, clientId);
+  const isTheirs = own !== null && (own.sessionId !== sessionId || own.role === "owner");
+  const updatedAt = await nextStamp(db, to);
+  if (!isTheirs && known === null)
+    return await db.patch("shared", row._id, { userId: to, updatedAt });
+  await db.delete("shared", row._id);
+  const { searchText } = row;
+  if (!isTheirs && own !== null && known?.goneAt !== undefined)
+    await db.patch("shared", known._id, { goneAt: undefined, searchText, updatedAt });
+  await checkShared(db, sessionId);
+}
+
+/** Forget that a session was shared with a person: now it is their own. */
+async function dropListed(db: Db, { _id, clientId }: Doc<"sessions">, userId: Id<"users">) {
+  const row = await listed(db, userId, clientId);
+  if (row === null) return;
+  await db.delete("shared", row._id);
+  await checkShared(db, _id);
+}
+
+async function checkShared(db: Db, sessionId: Id<"sessions">) {
+  const session = await db.get("sessions", sessionId);
+  if (session?.isShared && (await listsOf(db, sessionId)).length === 0)
+    await changeSession({ db }, session, { isShared: undefined });
+}
+
+async function listed(db: DatabaseReader, userId: Id<"users">, clientId: string) {
+  return await db
+    .query("shared")
+    .withIndex("by_client", (q) => q.eq("userId", userId).eq("clientId", clientId))
+    .unique();
 }
 
 async function memberOf(db: DatabaseReader, userId: Id<"users">, clientId: string) {
@@ -142,6 +188,8 @@ async function memberOf(db: DatabaseReader, userId: Id<"users">, clientId: strin
 async function rename(db: Db, { _id }: Doc<"sessions">, clientId: string) {
   const members = db.query("members").withIndex("by_session", (q) => q.eq("sessionId", _id));
   for await (const row of members) await db.patch("members", row._id, { clientId });
+  const lists = db.query("shared").withIndex("by_session", (q) => q.eq("sessionId", _id));
+  for await (const row of lists) await db.patch("shared", row._id, { clientId });
   const heads = db.query("transcriptHeads").withIndex("by_session", (q) => q.eq("sessionId", _id));
   for await (const row of heads) await db.patch("transcriptHeads", row._id, { session: clientId });
   const lease = await leaseOf(db, _id);

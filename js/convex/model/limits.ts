@@ -27,6 +27,9 @@ export const COUNTS = {
   deltas: 50,
   sessions: 100,
   ids: 100,
+  invitations: 50,
+  /** Besides the owner. A change of a session is written into the list of each. */
+  members: 50,
 };
 
 /** Refuse a list that is too long. */

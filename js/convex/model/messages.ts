@@ -1,4 +1,4 @@
-import type { Doc } from "../_generated/dataModel";
+import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader } from "../_generated/server";
 import type { Access, Writing } from "./access";
 import { checkBody } from "./bodies";
@@ -33,7 +33,13 @@ export async function insertMessages(
     if (seq === undefined) {
       seq = nextSeq + done.count;
       await checkBody(ctx.db, sessionId, message);
-      await ctx.db.insert("messages", { ...message, seq, sessionId, authorId: ctx.user._id });
+      await ctx.db.insert("messages", {
+        ...message,
+        seq,
+        sessionId,
+        authorId: ctx.user._id,
+        authorName: ctx.user.name,
+      });
       known.set(message.clientId, seq);
       done.count += 1;
       done.costUsd += message.cost ?? 0;
@@ -56,8 +62,9 @@ export async function findMessage(
     .first();
 }
 
-/** Return what clients see of a message's row. */
-export function messageRow(message: Doc<"messages">): MessageRow {
-  const { _id, _creationTime, sessionId, ...row } = message;
-  return row;
+/** Return what a member, whose ids are `mine`, sees of a message's row. */
+export function messageRow(message: Doc<"messages">, mine: Set<Id<"users">>): MessageRow {
+  const { _id, _creationTime, sessionId, authorName, ...row } = message;
+  const author = authorName === undefined ? null : { name: authorName, me: mine.has(row.authorId) };
+  return { ...row, author };
 }

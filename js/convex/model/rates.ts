@@ -11,4 +11,6 @@ export const { checkRateLimit, rateLimit, resetRateLimit } = defineRateLimits({
   signIn: { kind: "token bucket", rate: 10, period: 15 * MINUTE },
   // By all together: what a flood may cost the deployment.
   signIns: { kind: "token bucket", rate: 240, period: MINUTE },
+  /** Wrong codes of invitations. */
+  shareRedeem: { kind: "token bucket", rate: 10, period: HOUR },
 });

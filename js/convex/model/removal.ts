@@ -4,12 +4,14 @@ import type { Doc, Id } from "../_generated/dataModel";
 import type { MutationCtx } from "../_generated/server";
 import { readUpTo } from "./limits";
 import { ABSENT, changeSession } from "./sessions";
+import { listsOf, takeFromList } from "./shared";
 
 /** Rows deleted in one transaction, which also ends at 4 MiB read. */
 const BATCH = 200;
 
 const PARTS = [
   "members",
+  "invites",
   "leases",
   "presence",
   "streams",
@@ -22,12 +24,14 @@ const PARTS = [
 ] as const;
 type Part = (typeof PARTS)[number];
 
-/** Leave of a session only that it was deleted, which the user's other servers have to learn. */
+/** Leave of a session only that it was deleted, which its people's servers have to learn. */
 export async function bury(ctx: MutationCtx, sessionId: Id<"sessions">) {
   const session = await ctx.db.get("sessions", sessionId);
   if (session === null) return;
+  for (const row of await listsOf(ctx.db, sessionId)) await takeFromList(ctx.db, row);
   await changeSession(ctx, session, {
     ...ABSENT,
+    isShared: undefined,
     deletedAt: Date.now(),
     name: "",
     cwd: "",

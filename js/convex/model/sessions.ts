@@ -2,11 +2,21 @@
 import { convexToJson, type Value } from "convex/values";
 import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader, DatabaseWriter } from "../_generated/server";
-import { type Access, accessTo, rowOf, sessionFor, type Writing } from "./access";
+import {
+  type Access,
+  accessTo,
+  type Caller,
+  checkRole,
+  rowOf,
+  sessionFor,
+  type Writing,
+} from "./access";
 import { notFound, refusal } from "./errors";
 import { checkSize, EXTRA_BYTES, TEXT_BYTES } from "./limits";
+import { archiveForMember, type Seen, seenBy, sharedRow, tellMembers, tombstone } from "./shared";
+import { nextStamp } from "./stamps";
 import { selves } from "./users";
-import type { Role, SessionInput, SessionPatch, SessionRow } from "./values";
+import type { SessionInput, SessionPatch, SessionRow } from "./values";
 import { ensureWorkspace } from "./workspaces";
 
 type Session = Doc<"sessions">;
@@ -29,14 +39,29 @@ export const ABSENT = {
   extra: undefined,
 };
 
-/** Make a session, or give the caller's own of this id the input's columns. */
+/** What says where the owner has a session; nobody else moves it there. */
+const PLACE = ["cwd", "workspace", "gitRemote", "baseCommit", "notebook", "origin"];
+
+/** Make a session, or give the one of this id that the caller may write the input's columns. */
 export async function upsertSession(ctx: Writing, input: SessionInput): Promise<Access> {
   checkTexts(input);
-  const access = await accessTo(ctx, input.clientId, "write");
+  const access = await accessTo(ctx, input.clientId);
   if (access === null) return await createSession(ctx, input);
+  checkRole(access, "write");
   const { clientId: _, createdAt: __, ...columns } = input;
-  await changeSession(ctx, await rowOf(ctx, access), { ...ABSENT, ...columns });
+  await changeAs(ctx, access, { ...ABSENT, ...columns });
   return access;
+}
+
+/** Change a session as one who may write; where it is and who put it away is each member's own. */
+async function changeAs(ctx: Writing, access: Access, change: Change) {
+  const session = await rowOf(ctx, access);
+  if (access.role === "owner") return await changeSession(ctx, session, change);
+  const theirs = Object.entries(change).filter(
+    ([key]) => key !== "archivedAt" && !PLACE.includes(key),
+  );
+  await changeSession(ctx, session, Object.fromEntries(theirs));
+  if ("archivedAt" in change) await archiveForMember(ctx, access, change.archivedAt);
 }
 
 async function createSession(ctx: Writing, input: SessionInput): Promise<Access> {
@@ -44,8 +69,8 @@ async function createSession(ctx: Writing, input: SessionInput): Promise<Access>
   const userId = ctx.user._id;
   const known = selves(ctx.user).map(async (self) => await findSession(ctx.db, clientId, self));
   const tombstone = (await Promise.all(known)).find((row) => row !== null) ?? null;
-  // A viewer's own session would shadow the one that was shared with them.
-  const shared = await accessTo(ctx, clientId, "read");
+  // What somebody still has of a session that was shared with them makes none of their own.
+  const shared = await sharedRow(ctx.db, ctx.user, clientId);
   if (tombstone !== null || shared !== null) throw notFound();
   const sessionId = await ctx.db.insert("sessions", {
     ...input,
@@ -98,7 +123,16 @@ export async function applyPatch(ctx: Writing, access: Access, patch: SessionPat
   const change = Object.fromEntries(
     Object.entries(patch).map(([key, value]) => [key, value ?? undefined]),
   );
-  await changeSession(ctx, await rowOf(ctx, access), change);
+  await changeAs(ctx, access, change);
+}
+
+/** Take a session off the caller's list, or put it back. */
+export async function archiveSession(ctx: Writing, clientId: string, archived: boolean) {
+  const access = await sessionFor(ctx, clientId, "read");
+  const archivedAt = archived ? Date.now() : undefined;
+  if (access.role === "owner") await changeSession(ctx, await rowOf(ctx, access), { archivedAt });
+  else await archiveForMember(ctx, access, archivedAt);
+  return await shownSession(ctx, access);
 }
 
 /**
@@ -117,23 +151,50 @@ export async function changeSession(
   const next = { ...session, ...change } as Session;
   const moved = next.workspace !== session.workspace || next.cwd !== session.cwd;
   const elsewhere = moved && next.deletedAt === undefined;
+  const told = { lastActivityAt: next.lastActivityAt, searchText: searchText(next) };
   await ctx.db.patch("sessions", session._id, {
     ...Object.fromEntries(differing),
     ...(elsewhere ? { workspaceId: await workspaceOf(ctx, session.userId, next) } : {}),
-    searchText: searchText(next),
+    searchText: told.searchText,
     updatedAt: await nextStamp(ctx.db, session.userId),
   });
+  const others = differing.some(([key]) => key !== "archivedAt");
+  if (session.isShared && others) await tellMembers(ctx.db, session._id, told);
 }
 
-/** Read a session as clients see it. */
-export async function shownSession(ctx: Writing, access: Access): Promise<SessionRow> {
-  return sessionRow(await rowOf(ctx, access), access.role);
+/** Read a session as the caller sees it. */
+export async function shownSession(ctx: Caller, access: Access): Promise<SessionRow> {
+  const session = await rowOf(ctx, access);
+  if (access.role === "owner") return sessionRow(session);
+  const row = ctx.user && (await sharedRow(ctx.db, ctx.user, access.clientId));
+  if (row === null) throw notFound();
+  return sessionRow(session, await seenBy(ctx.db, row, session, access.role));
 }
 
-/** Return what clients see of a session's row. */
-export function sessionRow(session: Session, role: Role): SessionRow {
-  const { _id, _creationTime, userId, workspaceId, searchText, ...row } = session;
-  return { ...row, role };
+/** Read a session that stands in a member's list, or what is left of it there. */
+export async function listedSession(db: DatabaseReader, row: Doc<"shared">): Promise<SessionRow> {
+  const { userId, clientId, sessionId } = row;
+  const member = await db
+    .query("members")
+    .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
+    .first();
+  const session = await db.get("sessions", sessionId);
+  if (row.goneAt !== undefined || member === null || session === null) return tombstone(row);
+  return sessionRow(session, await seenBy(db, row, session, member.role));
+}
+
+/** Return what clients see of a session's row: its owner, or with `more` another member. */
+export function sessionRow(session: Session, more?: Seen): SessionRow {
+  const { _id, _creationTime, userId, workspaceId, searchText, isShared = false, ...row } = session;
+  if (more === undefined) return { ...row, shared: isShared, role: "owner", owner: "" };
+  const { archivedAt: _, ...theirs } = row;
+  const { archivedAt, ...rest } = more;
+  return {
+    ...theirs,
+    ...rest,
+    ...(archivedAt === undefined ? {} : { archivedAt }),
+    shared: isShared,
+  };
 }
 
 /** Refuse texts that are no names but contents. */
@@ -143,20 +204,6 @@ function checkTexts({ extra, ...columns }: SessionInput | SessionPatch) {
     if (value !== null) checkSize(key, value, TEXT_BYTES);
   }
   if (columns.name?.trim() === "") throw refusal("Invalid", "A session's name is empty.");
-}
-
-/**
- * Return a time for `updatedAt` later than that of any session of this owner. Clock readings
- * alone can tie, and can be out of the order of the commits; reading the newest row makes the
- * database put the mutations of one owner in order.
- */
-async function nextStamp(db: DatabaseReader, userId: Id<"users">) {
-  const newest = await db
-    .query("sessions")
-    .withIndex("by_user_updated", (q) => q.eq("userId", userId))
-    .order("desc")
-    .first();
-  return Math.max(Date.now(), (newest?.updatedAt ?? 0) + 1);
 }
 
 async function workspaceOf(

@@ -1,9 +1,11 @@
 /** Claude's own memory of a session: chunks of compressed JSON lines under a head. */
-import type { Doc } from "../_generated/dataModel";
+import type { Doc, Id } from "../_generated/dataModel";
+import type { DatabaseReader } from "../_generated/server";
 import type { Access, Writing } from "./access";
 import { checkFile } from "./bodies";
 import { refusal } from "./errors";
-import { checkCount, checkSize, EXTRA_BYTES, ROW_BYTES, TEXT_BYTES } from "./limits";
+import { checkCount, checkSize, EXTRA_BYTES, ROW_BYTES, readUpTo, TEXT_BYTES } from "./limits";
+import { sharedWith } from "./shared";
 import type { ChunkInput, ChunkRow, HeadRow, TranscriptInput } from "./values";
 
 type Place = Pick<TranscriptInput, "claudeSessionId" | "projectKey" | "subpath">;
@@ -80,6 +82,30 @@ async function findHead(ctx: Writing, { sessionId }: Access, place: Place) {
         .eq("subpath", place.subpath),
     )
     .first();
+}
+
+/** Find the transcripts of one of the CLI's sessions, of a person's own or shared with them. */
+export async function headsFor(
+  db: DatabaseReader,
+  userId: Id<"users">,
+  claudeSessionId: string,
+  most: number,
+) {
+  const own = db
+    .query("transcriptHeads")
+    .withIndex("by_user_claude", (q) =>
+      q.eq("userId", userId).eq("claudeSessionId", claudeSessionId),
+    );
+  const { rows } = await readUpTo(own, most);
+  for (const { sessionId } of await sharedWith(db, userId)) {
+    const heads = db
+      .query("transcriptHeads")
+      .withIndex("by_session", (q) =>
+        q.eq("sessionId", sessionId).eq("claudeSessionId", claudeSessionId),
+      );
+    if (rows.length < most) rows.push(...(await readUpTo(heads, most - rows.length)).rows);
+  }
+  return rows;
 }
 
 async function findChunk(ctx: Writing, head: Doc<"transcriptHeads">, chunkId: string) {

@@ -63,6 +63,12 @@ export async function stubsOf(db: DatabaseReader, userId: Id<"users">) {
   return await rows.collect();
 }
 
+/** Return all ids that rows may have of a person, those of users joined to them included. */
+export async function idsOf(db: DatabaseReader, user: Doc<"users"> | null) {
+  if (user === null) return new Set<Id<"users">>();
+  return new Set([...selves(user), ...(await stubsOf(db, user._id)).map(({ _id }) => _id)]);
+}
+
 /** What an identity says about a person. An address counts only once its provider verified it. */
 export function profile(identity: UserIdentity) {
   const { email, emailVerified, name, nickname, pictureUrl, preferredUsername, subject } = identity;

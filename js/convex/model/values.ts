@@ -21,6 +21,12 @@ export const linkedIdentity = v.object({ tokenIdentifier: v.string(), name: v.st
 
 export const role = v.union(v.literal("owner"), v.literal("editor"), v.literal("viewer"));
 export type Role = Infer<typeof role>;
+/** What somebody can be invited as. */
+export const guestRole = v.union(v.literal("editor"), v.literal("viewer"));
+export type GuestRole = Infer<typeof guestRole>;
+
+/** Somebody as others see them; `me` is for the caller. */
+export const person = v.object({ name: v.string(), me: v.boolean() });
 
 export const phase = v.object({ type: v.string(), scriptPath: text, errorMessage: text });
 
@@ -84,16 +90,28 @@ export const sessionCounters = {
   deletedAt: v.optional(v.number()),
 };
 
-export const sessionRow = v.object({ ...sessionInput.fields, ...sessionCounters, role });
+/** A session as the caller sees it; `archivedAt` and `updatedAt` are each member's own. */
+export const sessionRow = v.object({
+  ...sessionInput.fields,
+  ...sessionCounters,
+  role,
+  /** The owner's name, empty where it is the caller. */
+  owner: v.string(),
+  /** Whether anybody but the owner is a member. */
+  shared: v.boolean(),
+});
 export type SessionRow = Infer<typeof sessionRow>;
 
-export const lease = v.object({
+export const leaseColumns = {
   session: v.string(),
   holder: v.string(),
   label: v.string(),
+  /** The person whose server the holder is on. */
+  name: v.string(),
   since: v.number(),
   expiresAt: v.number(),
-});
+};
+export const lease = v.object({ ...leaseColumns, mine: v.boolean() });
 
 export const messageInput = v.object({
   clientId: v.string(),
@@ -107,7 +125,11 @@ export const messageInput = v.object({
   extra: text,
 });
 export type MessageInput = Infer<typeof messageInput>;
-export const messageRow = v.object({ ...messageInput.fields, seq: v.number() });
+export const messageRow = v.object({
+  ...messageInput.fields,
+  seq: v.number(),
+  author: v.union(person, v.null()),
+});
 export type MessageRow = Infer<typeof messageRow>;
 export const messagePage = v.object({ messages: v.array(messageRow), more: v.boolean() });
 
@@ -128,10 +150,20 @@ export const approvalInput = v.object({
   turnId: v.string(),
   status: v.string(),
   server: text,
+  /** Whether others than the person whose machine asks may decide, if they may write. */
+  editorsMay: v.optional(v.boolean()),
   ...body,
 });
 export type ApprovalInput = Infer<typeof approvalInput>;
-export const approvalRow = v.object({ ...approvalInput.fields, updatedAt: v.number() });
+export const approvalRow = v.object({
+  ...approvalInput.fields,
+  updatedAt: v.number(),
+  editorsMay: v.boolean(),
+  raisedBy: person,
+  decidedBy: v.union(person, v.null()),
+  /** Whether the caller may decide it, while it is pending. */
+  mayDecide: v.boolean(),
+});
 export type ApprovalRow = Infer<typeof approvalRow>;
 
 /** Compressed JSON lines, here or in file storage; `count` is how many. */
@@ -180,6 +212,26 @@ export const delta = v.object({
 });
 export type Delta = Infer<typeof delta>;
 export const deltaRow = v.object({ ...delta.fields, order: v.number() });
+
+export const member = v.object({
+  /** The user's id, as in a message's `authorId`. */
+  member: v.id("users"),
+  name: v.string(),
+  role,
+  since: v.number(),
+  me: v.boolean(),
+  /** Only the owner is told. */
+  email: text,
+});
+export type Member = Infer<typeof member>;
+
+export const invite = v.object({
+  invite: v.string(),
+  role: guestRole,
+  usesLeft: v.number(),
+  expiresAt: v.number(),
+  createdAt: v.number(),
+});
 
 export const fileRow = v.object({
   sha256: v.string(),

@@ -4,6 +4,8 @@
 import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
 import { ConvexError, type Value } from "convex/values";
 import { convexTest, type TestConvex } from "convex-test";
+import { afterEach, vi } from "vitest";
+import { api } from "../../convex/_generated/api";
 import type { Id } from "../../convex/_generated/dataModel";
 import type { MessageInput, SessionInput } from "../../convex/model/values";
 import schema from "../../convex/schema";
@@ -21,6 +23,11 @@ export type Person = ReturnType<Backend["withIdentity"]>;
 export const ADA = { issuer: "https://issuer.test", subject: "ada", name: "Ada" };
 export const EVE = { issuer: "https://issuer.test", subject: "eve", name: "Eve" };
 
+// Whichever test set a clock, the next one has the real one.
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 /** The functions' source texts. */
 export const sources = import.meta.glob<string>(["../../convex/**/*.ts", "!**/_generated/**"], {
   query: "?raw",
@@ -31,6 +38,15 @@ export const sources = import.meta.glob<string>(["../../convex/**/*.ts", "!**/_g
 /** A new, empty backend that keeps Convex's limits on transactions, or narrower ones. */
 export function makeBackend(limits: { documentsRead?: number } = {}): Backend {
   return convexTest({ schema, modules, transactionLimits: limits });
+}
+
+/** Begin with a new backend in which Ada has a session; with `now` at that time. */
+export async function begin({ now, ...limits }: { now?: number; documentsRead?: number } = {}) {
+  if (now !== undefined) vi.useFakeTimers({ now });
+  const backend = makeBackend(limits);
+  const ada = backend.withIdentity(ADA);
+  const { clientId: session } = await write(ada, api.sessions.create, { session: info() });
+  return { backend, ada, session };
 }
 
 interface Syscalls {

@@ -1,19 +1,13 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
-import { ADA, type Backend, info, makeBackend, type Person, write } from "./backend";
+import { type Backend, begin, type Person, write } from "./backend";
 
 let backend: Backend;
 let ada: Person;
 let session: string;
 
 beforeEach(async () => {
-  vi.useFakeTimers({ now: 1_000_000 });
-  backend = makeBackend();
-  ada = backend.withIdentity(ADA);
-  session = (await write(ada, api.sessions.create, { session: info() })).clientId;
-});
-afterEach(() => {
-  vi.useRealTimers();
+  ({ backend, ada, session } = await begin({ now: 1_000_000 }));
 });
 
 const acquire = (holder: string, ttlMs = 15_000) =>
@@ -33,8 +27,10 @@ describe("a lease (S4)", () => {
         session,
         holder: "a",
         label: "label of a",
+        name: "Ada",
         since: 1_000_000,
         expiresAt: 1_015_000,
+        mine: true,
       },
       now: 1_005_000,
       nextSeq: 1,

@@ -1,6 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api } from "../../convex/_generated/api";
-import type { Id } from "../../convex/_generated/dataModel";
 import {
   ADA,
   type Backend,
@@ -14,7 +13,7 @@ import {
   write,
 } from "./backend";
 import { hashOf, linkUp, redeemed, start } from "./linked";
-import { everything, makeWorld } from "./world";
+import { everything, invite, makeWorld } from "./world";
 
 const HERE = { issuer: "https://a.test", subject: "ada", name: "Ada" };
 const THERE = { issuer: "https://b.test", subject: "ada.b", name: "A. Lovelace" };
@@ -31,9 +30,6 @@ beforeEach(() => {
   here = backend.withIdentity(HERE);
   there = backend.withIdentity(THERE);
   eve = backend.withIdentity(EVE);
-});
-afterEach(() => {
-  vi.useRealTimers();
 });
 
 const moved = async () => await backend.finishAllScheduledFunctions(vi.runAllTimers);
@@ -281,30 +277,33 @@ describe("what both had", () => {
   test("was shared by one with the other, or by somebody with both: the higher role stays", async () => {
     const own = await session(there, "own");
     const eves = await session(eve, "eve's");
-    await me(here);
-    await share(own, HERE, "viewer");
-    await share(eves, HERE, "viewer");
-    await share(eves, THERE, "editor");
+    await share(there, own, here, "viewer");
+    await share(eve, eves, here, "viewer");
+    await share(eve, eves, there, "editor");
+    await write(there, api.sessions.acquireLease, lease(eves));
     await linkUp(here, there);
     await moved();
-    const members = (await everything(backend)).members ?? [];
-    expect(members).toHaveLength(3);
+    const { members, shared } = await everything(backend);
+    expect([members?.length, shared?.length]).toEqual([3, 1]);
+    const { sessions } = await here.query(api.sessions.changed, { after: 0 });
+    expect(sessions.map(({ name, role, shared }) => [name, role, shared]).sort()).toEqual([
+      ["eve's", "editor", true],
+      ["own", "owner", false],
+    ]);
+    const renewed = await write(here, api.sessions.acquireLease, lease(eves));
+    expect(renewed).toMatchObject({ granted: true, lease: { mine: true } });
     await write(here, api.messages.append, { session: eves, messages: [message("as editor")] });
     await write(here, api.sessions.remove, { session: own });
     const theirs = write(here, api.sessions.remove, { session: eves });
-    expect((await refused(theirs)).code).toMatch(/NotFound|Forbidden/);
+    expect(await refused(theirs)).toMatchObject({ code: "Forbidden" });
   });
 });
 
-async function share(id: string, who: typeof HERE, role: "viewer" | "editor") {
-  await backend.run(async (ctx) => {
-    const users = await ctx.db.query("users").collect();
-    const user = users.find((each) => each.tokenIdentifier === at(who));
-    const owner = (await ctx.db.query("members").collect()).find((each) => each.clientId === id);
-    if (!user || !owner) throw new Error("Nobody is there.");
-    const { _id, _creationTime, ...row } = owner;
-    await ctx.db.insert("members", { ...row, userId: user._id as Id<"users">, role });
-  });
+const lease = (session: string) => ({ session, holder: "h", label: "l", ttlMs: 60_000 });
+
+async function share(owner: Person, session: string, who: Person, role: "viewer" | "editor") {
+  const code = await invite(owner, session, { role });
+  await write(who, api.sharing.redeem, { code });
 }
 
 describe("a linked identity", () => {

@@ -1,17 +1,8 @@
 /** What is there only for a moment: pieces of an answer, and who is here. */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import type { Delta } from "../../convex/model/values";
-import {
-  ADA,
-  type Backend,
-  info,
-  makeBackend,
-  message,
-  type Person,
-  refused,
-  write,
-} from "./backend";
+import { type Backend, begin, info, message, type Person, refused, write } from "./backend";
 import { everything } from "./world";
 
 let backend: Backend;
@@ -19,13 +10,7 @@ let ada: Person;
 let session: string;
 
 beforeEach(async () => {
-  vi.useFakeTimers({ now: 1_000_000 });
-  backend = makeBackend();
-  ada = backend.withIdentity(ADA);
-  session = (await write(ada, api.sessions.create, { session: info() })).clientId;
-});
-afterEach(() => {
-  vi.useRealTimers();
+  ({ backend, ada, session } = await begin({ now: 1_000_000 }));
 });
 
 describe("a streaming answer", () => {

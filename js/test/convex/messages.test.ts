@@ -1,26 +1,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { api } from "../../convex/_generated/api";
-import {
-  ADA,
-  type Backend,
-  bytes,
-  info,
-  makeBackend,
-  message,
-  newId,
-  type Person,
-  refused,
-  write,
-} from "./backend";
+import { begin, bytes, info, message, newId, type Person, refused, write } from "./backend";
 
-let backend: Backend;
 let ada: Person;
 let session: string;
 
 beforeEach(async () => {
-  backend = makeBackend();
-  ada = backend.withIdentity(ADA);
-  session = (await write(ada, api.sessions.create, { session: info() })).clientId;
+  ({ ada, session } = await begin());
 });
 
 const append = (messages: ReturnType<typeof message>[], more: object = {}) =>

@@ -1,13 +1,11 @@
 /** To-dos, approvals, transcripts, files and the export. */
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import type { ApprovalInput, ChunkInput, TodoInput } from "../../convex/model/values";
 import {
-  ADA,
   type Backend,
+  begin,
   bytes,
-  info,
-  makeBackend,
   message,
   newId,
   type Person,
@@ -23,12 +21,7 @@ let ada: Person;
 let session: string;
 
 beforeEach(async () => {
-  backend = makeBackend();
-  ada = backend.withIdentity(ADA);
-  session = (await write(ada, api.sessions.create, { session: info() })).clientId;
-});
-afterEach(() => {
-  vi.useRealTimers();
+  ({ backend, ada, session } = await begin());
 });
 
 describe("to-dos", () => {
@@ -301,6 +294,7 @@ describe("the export", () => {
     }
     expect(counts).toEqual({
       session: 1,
+      members: 1,
       messages: 252,
       todos: 1,
       approvals: 1,

@@ -31,6 +31,8 @@ export interface Names {
   /** An identity that was linked, and one that only redeemed a code. */
   linked: string;
   redeemer: string;
+  invite: string;
+  member: string;
 }
 
 /** Return ids that name nothing. */
@@ -53,6 +55,8 @@ export async function noNames(backend: Backend): Promise<Names> {
     storageId,
     linked: text(),
     redeemer: text(),
+    invite: text(),
+    member: text(),
   };
 }
 
@@ -102,6 +106,7 @@ export async function makeWorld(backend: Backend, owner: Person): Promise<Names>
       },
     ],
   });
+  await invite(owner, session, { invite: names.invite });
   const { holder, clientKey } = names;
   await write(owner, api.sessions.acquireLease, { session, holder, label: "a", ttlMs: 60_000 });
   await write(owner, api.presence.heartbeat, {
@@ -116,6 +121,39 @@ export async function makeWorld(backend: Backend, owner: Person): Promise<Names>
   return { ...names, linked, redeemer };
 }
 
+/** Invite others; return the code. */
+export async function invite(
+  owner: Person,
+  session: string,
+  {
+    role = "viewer",
+    ...more
+  }: { role?: "viewer" | "editor"; invite?: string; uses?: number; ttlMs?: number } = {},
+) {
+  const code = `code-${newId()}`;
+  const codeHash = await sha256Of(new TextEncoder().encode(code).buffer);
+  const wish = { session, codeHash, role, invite: newId(), uses: 1, ttlMs: 60_000, ...more };
+  await write(owner, api.sharing.invite, wish);
+  return code;
+}
+
+/** Share a session with somebody new of this name; return them and their id. */
+export async function share(
+  backend: Backend,
+  owner: Person,
+  session: string,
+  role: "viewer" | "editor",
+  name: string = role,
+) {
+  const email = `${name}@test`;
+  const identity = { issuer: "https://issuer.test", subject: newId(), name, email };
+  const person = backend.withIdentity(identity);
+  const code = await invite(owner, session, { role });
+  const { userId } = await write(person, api.users.ensure, {});
+  await write(person, api.sharing.redeem, { code });
+  return { person, userId };
+}
+
 /** Return every row there is, by table. */
 export async function everything(backend: Backend) {
   return await backend.run(async (ctx) => {
@@ -126,6 +164,8 @@ export async function everything(backend: Backend) {
       "workspaces",
       "sessions",
       "members",
+      "shared",
+      "invites",
       "leases",
       "messages",
       "todos",
