@@ -326,5 +326,10 @@ export function obey(model: MockModel): void {
     rules: () => ({ rules }),
     revoke: () => ({ rules: [] }),
     configure: () => status(),
+    usage: () => ({
+      days: [
+        { day: "2026-11-25", turns: 3, input_tokens: 48_200, output_tokens: 2_310, cost_usd: 0.04 },
+      ],
+    }),
   };
 }

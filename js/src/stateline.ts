@@ -7,6 +7,7 @@ import { cost, modelName, tokens } from "./format";
 import type { Page } from "./page";
 import type { State } from "./state";
 import { demoBadge } from "./turnbar";
+import { Usage } from "./usage";
 import type { ResultBlock, Status, Unsent } from "./wire";
 
 export class StateLine {
@@ -17,12 +18,14 @@ export class StateLine {
   private readonly send: HTMLButtonElement;
   private readonly company = new Company(() => void this.ask({ type: "take_over" }));
   private readonly failure = new Failure("sync-failure");
-  private readonly facts = h("span", { class: "ipc-muted" });
+  private readonly facts = h("span");
+  private readonly usage: Usage;
   private readonly demo = demoBadge();
   private readonly context = new ContextMeter();
 
   constructor(private readonly page: Page) {
     this.send = button("sync", "Sync to cloud", () => void this.sendSession(), "Sync to cloud");
+    this.usage = new Usage(page, this.facts);
     this.el = h(
       "div",
       { class: "ipc-state-line", "data-ipc": "state-line" },
@@ -33,7 +36,7 @@ export class StateLine {
       this.company.people,
       this.failure.el,
       this.demo,
-      this.facts,
+      this.usage.el,
       this.context.el,
     );
   }
@@ -58,7 +61,12 @@ export class StateLine {
       session?.cost_usd ? cost(session.cost_usd) : "",
     ];
     setText(this.facts, facts.filter(Boolean).join(" · "));
+    this.usage.el.hidden = !session || !this.facts.textContent;
     this.context.draw(state);
+  }
+
+  destroy(): void {
+    this.usage.destroy();
   }
 
   /** Let a session that is only here go to the other servers too. */

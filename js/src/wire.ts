@@ -22,6 +22,7 @@ export type Request =
   | p.Fork
   | p.Resend
   | p.Find
+  | p.Usage
   | p.Asset
   | p.ListSessions
   | p.RenameSession
@@ -54,6 +55,7 @@ export interface Results {
   fork: null;
   resend: { turn_id: string };
   find: p.FindResult;
+  usage: p.UsageResult;
   asset: p.AssetResult;
   sessions: p.SessionsResult;
   open_session: null;

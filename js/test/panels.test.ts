@@ -120,6 +120,23 @@ describe("the panels", () => {
     expect(one(el, "context").hidden).toBe(true);
   });
 
+  test("what the session used stands behind its cost, by day and in total", async () => {
+    const { model, el } = await ready();
+    const day = { turns: 2, input_tokens: 12_000, output_tokens: 800, cost_usd: 0.02 };
+    model.answers.usage = () => ({
+      days: [
+        { ...day, day: "2026-11-25" },
+        { ...day, day: "2026-11-24", turns: 1 },
+      ],
+    });
+    expect(one(el, "usage").textContent).toContain("$0.042");
+    one(el, "usage").click();
+    await frame();
+    const rows = [...one(el, "used").querySelectorAll("tr")];
+    expect(rows.at(-1)?.textContent).toBe("In total324.0k1.6k$0.040");
+    expect(rows).toHaveLength(4);
+  });
+
   test("the state line always says how saving goes", async () => {
     const { model, el } = await ready({ status: status({ sync: "offline", waiting: 3 }) });
     expect(one(el, "state-line").textContent).toContain("Offline, 3 waiting");

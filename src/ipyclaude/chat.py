@@ -163,6 +163,14 @@ class ClaudeChat(View):
         ]
         return wire(r.FindResult(found=tuple(hits)))
 
+    async def _on_usage(self, request: r.Usage) -> dict[str, Any]:
+        del request  # it says nothing more
+        rows = await asyncio.to_thread(self._desk.store.usage, self._current().info.client_id)
+        days = tuple(
+            r.Used.model_validate({name: row[name] for name in r.Used.model_fields}) for row in rows
+        )
+        return wire(r.UsageResult(days=days))
+
     async def _open_new(self, name: str) -> Session:
         session = await self._desk.new(name)
         self._bind(session)

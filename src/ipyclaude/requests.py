@@ -185,6 +185,28 @@ class FindResult(Wire):
     found: tuple[Found, ...]
 
 
+class Usage(_Request):
+    """What this view's session used. Result: `UsageResult`."""
+
+    type: Literal["usage"] = "usage"
+
+
+class Used(Wire):
+    """What the turns of a day (`2026-11-25`) used; tokens read include those from the cache."""
+
+    day: str
+    turns: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+
+
+class UsageResult(Wire):
+    """Newest day first."""
+
+    days: tuple[Used, ...]
+
+
 class ListSessions(_Request):
     """Result: `SessionsResult`."""
 
@@ -315,6 +337,7 @@ Request = Annotated[
     | Fork
     | Resend
     | Find
+    | Usage
     | Asset
     | ListSessions
     | RenameSession

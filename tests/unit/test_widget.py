@@ -23,6 +23,7 @@ from ipyclaude.leases import StoreLease
 from ipyclaude.messages import (
     Approval,
     Message,
+    ResultBlock,
     SessionInfo,
     TextBlock,
     Todo,
@@ -494,6 +495,17 @@ def test_a_mentioned_cell_goes_along_without_its_secrets(desk: FakeDesk) -> None
     asked = desk.store.messages(SID, turn_id=turn_id).messages[0].text
     assert "cell [3]" in asked
     assert "abcdefgh12345678" not in asked
+
+
+def test_what_a_session_used_is_told_by_day(desk: FakeDesk) -> None:
+    """The turns' tokens and costs, summed."""
+    result = ResultBlock(input_tokens=10, cache_read_tokens=90, output_tokens=5, cost_usd=0.5)
+    for turn in ("t1", "t2"):
+        desk.store.put(
+            Message(session_id=SID, type="result", content=(result,), turn_id=turn, cost=0.5)
+        )
+    (day,) = chat(desk).ask(type="usage")["result"]["days"]
+    assert (day["turns"], day["output_tokens"], day["cost_usd"]) == (2, 10, 1.0)
 
 
 def test_the_todos_alone_are_sent_nothing_else(desk: FakeDesk) -> None:
