@@ -21,7 +21,7 @@ from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing.model import ScriptedModel
 from ipyclaude.testing.replies import Reply, text
 
-from . import jupyter_cc
+from . import jupyter_cc, streaming
 from .kernel import LARGE, SMALL, answer, words
 from .table import Figure
 
@@ -167,9 +167,12 @@ def measure() -> list[Figure | str]:
         _seed(folder, "short", SHORT)
         chat = "from ipyclaude import ClaudeChat\nClaudeChat({!r})"
         cells = ["%claude --again usual", chat.format("short"), chat.format("long")]
+        cells += [streaming.NOTE, streaming.TELL]
         with lab(model, folder, cells) as driven:
             figures: list[Figure | str] = [*_turns(driven, Floor(model, folder))]
             figures.append(_browser_cpu(driven))
+            driven.notebook.run(4)
+            figures += streaming.measure(driven, 1, 5)
             figures.append(_opening(driven))
     return figures
 
