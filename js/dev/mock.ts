@@ -138,6 +138,9 @@ export function session(part: Partial<SessionInfo> = {}): SessionInfo {
     holder: null,
     holder_expires_at: null,
     origin: null,
+    role: "owner",
+    owner: "",
+    editors_may: false,
     ...part,
   };
 }
@@ -174,6 +177,7 @@ export function message(
     seq: null,
     parent_tool_use_id: null,
     author_id: null,
+    author: "",
     model: null,
     cost: null,
     uuid: null,
@@ -228,6 +232,10 @@ export function approval(part: Partial<Approval> = {}): Approval {
     scope: "once",
     reason: "",
     decided_by: "",
+    person: "",
+    decider: "",
+    editors_may: false,
+    may_answer: true,
     created_at: 0,
     decided_at: null,
     ...part,

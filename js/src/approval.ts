@@ -1,7 +1,7 @@
 /** One permission prompt: the real input, which may be edited, and its answers (S12). */
 
 import { Amend } from "./amend";
-import { toolIcon, toolLabel } from "./blocks/tools";
+import { inputElement, toolIcon, toolLabel } from "./blocks/tools";
 import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
@@ -29,7 +29,7 @@ export class ApprovalCard {
     this.reason = this.makeReason();
     this.once = button("allow-once", "", () => void this.answer(true, "once"));
     this.once.classList.add("ipc-primary");
-    this.lasting = this.plan ? [] : this.makeLasting();
+    this.lasting = this.plan || approval.person ? [] : this.makeLasting();
     const words = this.plan ? "Keep planning" : "Deny";
     this.deny = button("deny", words, () => void this.answer(false, "once"));
     this.deny.classList.add("ipc-danger");
@@ -66,14 +66,19 @@ export class ApprovalCard {
         approval.title && chip,
       ),
       approval.description && !said && h("p", { class: "ipc-muted" }, approval.description),
-      this.amend.el,
-      h(
-        "div",
-        { class: "ipc-actions" },
-        h("div", { class: "ipc-row" }, this.once, ...this.lasting),
-        h("div", { class: "ipc-row" }, this.reason, this.deny),
-      ),
+      // What runs on another person's machine runs as Claude wrote it.
+      approval.person ? inputElement(approval.tool_name, approval.input) : this.amend.el,
+      approval.may_answer ? this.answers() : theirs(approval.person),
       this.failure.el,
+    );
+  }
+
+  private answers(): HTMLElement {
+    return h(
+      "div",
+      { class: "ipc-actions" },
+      h("div", { class: "ipc-row" }, this.once, ...this.lasting),
+      h("div", { class: "ipc-row" }, this.reason, this.deny),
     );
   }
 
@@ -147,3 +152,9 @@ export class ApprovalCard {
 }
 
 const PLAN = "Claude has a plan";
+
+/** What stands in the place of the answers where another person's machine asks. */
+function theirs(person: string): HTMLElement {
+  const words = `Asked on ${person}'s machine, where the tool would run: only they can answer.`;
+  return h("p", { class: "ipc-muted", "data-ipc": "approval-theirs" }, words);
+}

@@ -21,7 +21,8 @@ export class Approvals {
     if (approvals === this.drawn) return;
     this.drawn = approvals;
     const pending = approvals.filter((each) => each.status === "pending");
-    badge(this, pending.length);
+    const mine = pending.filter((each) => each.may_answer).length;
+    badge(this, mine);
     const ids = new Set(pending.map((each) => each.client_id));
     for (const [id, card] of this.cards) {
       if (ids.has(id)) continue;
@@ -34,7 +35,7 @@ export class Approvals {
       this.cards.set(approval.client_id, card);
       this.el.append(card);
     }
-    setText(this.count, pending.length > 1 ? `${pending.length} questions wait for you.` : "");
+    setText(this.count, mine > 1 ? `${mine} questions wait for you.` : "");
   }
 
   destroy(): void {

@@ -41,7 +41,7 @@ export class EntryView {
     if (message === this.message) return;
     const before = this.message;
     this.message = message;
-    this.dress(message.type, false);
+    this.dress(message.type, false, message.author);
     if (before && JSON.stringify(before.content) === JSON.stringify(message.content)) return;
     if (this.streaming && this.settles(message)) {
       this.blocks[0]?.finish?.();
@@ -51,6 +51,7 @@ export class EntryView {
         byPerson: message.type === "user",
         at: message.timestamp,
       });
+      if (message.type === "user" && message.author) this.el.prepend(byline(message.author));
     }
     this.streaming = null;
     this.text = NOTHING;
@@ -95,11 +96,17 @@ export class EntryView {
   }
 
   /** Screen readers hear a message when it is whole: `aria-busy` holds it back until then. */
-  private dress(type: Message["type"], busy: boolean): void {
+  private dress(type: Message["type"], busy: boolean, author = ""): void {
     this.el.dataset.type = type;
     this.el.dataset.state = busy ? "live" : "done";
-    this.el.setAttribute("aria-label", WHO[type] ?? type);
+    const who = (type === "user" && author) || WHO[type];
+    this.el.setAttribute("aria-label", who ?? type);
     if (busy) this.el.setAttribute("aria-busy", "true");
     else this.el.removeAttribute("aria-busy");
   }
+}
+
+/** Who asked, where that is somebody else. */
+function byline(author: string): HTMLElement {
+  return h("div", { class: "ipc-muted ipc-author", "data-ipc": "author" }, author);
 }

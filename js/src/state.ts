@@ -163,6 +163,7 @@ function close(state: State, k: number, block: ContentBlock | null, drop: boolea
     seq: null,
     parent_tool_use_id: entry.parent,
     author_id: null,
+    author: "",
     model: null,
     cost: null,
     uuid: null,

@@ -124,4 +124,13 @@ describe("a permission prompt", () => {
     one(el, "deny").click();
     expect(last(model)).toMatchObject({ allow: false, reason: "count first" });
   });
+
+  test("of another person's machine is shown, and only that person can answer it", async () => {
+    const theirs = approval({ person: "Ana", may_answer: false });
+    const { el } = await ready({ approvals: [theirs, approval({ person: "Bo" })] });
+    const [first, second] = all(el, "approval") as [HTMLElement, HTMLElement];
+    expect(one(first, "approval-theirs").textContent).toContain("Ana's machine");
+    expect(all(first, "allow-once")).toEqual([]);
+    expect(one(second, "allow-once")).toBeTruthy();
+  });
 });

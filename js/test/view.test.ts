@@ -114,6 +114,18 @@ describe("a view", () => {
   });
 });
 
+describe("a prompt", () => {
+  test("of somebody else names them, and one's own nobody", async () => {
+    const mine = message("user", [text("mine")]);
+    const theirs = message("user", [text("theirs")], { author: "Ana <b>Lopez</b>" });
+    const { el } = await ready({ messages: [mine, theirs] });
+    const [first, second] = all(el, "message") as [HTMLElement, HTMLElement];
+    expect(all(first, "author")).toEqual([]);
+    expect(one(second, "author").textContent).toBe("Ana <b>Lopez</b>");
+    expect(second.getAttribute("aria-label")).toBe("Ana <b>Lopez</b>");
+  });
+});
+
 describe("the turn", () => {
   test("shows only its own blocks, its time, and its result in a cell", async () => {
     const { model, el } = await ready(

@@ -170,7 +170,7 @@ class Asking:
         from .widget import turn_view
 
         app = self._app
-        session.check_free()
+        session.check_may_ask()
         view = turn_view(app, session, question.turn_id)
         question = replace(question, change_cells=view.hands.change)
         output = _show(view)
@@ -201,7 +201,7 @@ class Asking:
     def _in_terminal(self, asked: Asked, session: Session, question: Question) -> None:
         app = self._app
         if asked.background:
-            session.check_free()
+            session.check_may_ask()
             app.runtime.submit(session.ask(_with_asker(question, None)))
             print(f"Claude works on it; see it with %claude_session show ({session.info.name}).")  # noqa: T201
             return

@@ -88,7 +88,7 @@ class ClaudeChat(View):
         )
 
     def _ask(self, session: Session, content: tuple[ContentBlock, ...]) -> dict[str, str]:
-        session.check_free()
+        session.check_may_ask()
         question = self._question(content)
         self._desk.runtime.submit(session.ask(question))
         return {"turn_id": question.turn_id}
@@ -222,6 +222,10 @@ class ClaudeChat(View):
         status = self._desk.status(session)
         self._channel.push([p.StatusChanged(status=status)])
         return wire(status)
+
+    async def _on_take_over(self, request: r.TakeOver) -> None:
+        del request  # it says nothing more
+        await self._desk.take_over(self._current())
 
     async def _on_configure(self, request: r.Configure) -> dict[str, Any]:
         session = self._current()

@@ -8,7 +8,8 @@
     │   ├── SessionNotFound
     │   ├── SessionNameTaken
     │   ├── SessionBusy
-    │   └── MemoryMissing           Claude's own memory of it is not to be had here
+    │   ├── MemoryMissing           Claude's own memory of it is not to be had here
+    │   └── NotAllowed              somebody else's session or machine: one's role does not allow it
     ├── HistoryError                Claude Code's own JSONL could not be read
     ├── StoreError
     │   ├── StoreUnavailable        folder missing, not a folder, not permitted
@@ -107,6 +108,10 @@ class SessionBusy(SessionError):
 
 class MemoryMissing(SessionError):
     """Claude's own memory of a session is not on this machine, and can't be had now."""
+
+
+class NotAllowed(SessionError):
+    """It is somebody else's session or machine, and this person's role does not allow it."""
 
 
 class HistoryError(IpyClaudeError):

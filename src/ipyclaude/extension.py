@@ -91,6 +91,7 @@ class App:
         )
         if self.sync is not None:
             self.permissions.decide_first = self.sync.replica.company.decide
+            self.permissions.editors_may = self._editors_may
             self.sync.replica.company.on_growing(self._grows)
             self.sync.start(self._state_lines.changed)
 
@@ -98,6 +99,10 @@ class App:
         from .syncing import Syncing
 
         return Syncing(self.settings, self.store, self.runtime, self.identity, holder=self._holder)
+
+    def _editors_may(self, session_id: str) -> bool:
+        info = self.store.session(session_id)
+        return info is not None and info.editors_may and self.policy.lets_editors_answer
 
     def _grows(self, pieces: Sequence[Value]) -> None:
         """Show what is being written on another server (loop thread)."""
@@ -326,6 +331,10 @@ class App:
             self.store.delete_session(info.client_id)
         else:
             Replication(self.store).remove_here(info.client_id)
+
+    async def take_over(self, session: Session) -> None:
+        """End the turn that somebody else runs in one's own session."""
+        await self.synced().take_over(session.refresh())
 
     def sync_session(self, session: Session) -> None:
         """Let the session go to Convex (any thread)."""

@@ -179,7 +179,7 @@ class SharedLease:
         held = await self._there.take()
         if held is not None:
             raise SessionBusy(
-                f"{held.label} is working in session {info.name!r}.",
+                f"{held.who} is working in session {info.name!r}.",
                 why=f"It has held it since {clock(held.since)}; if nothing more is heard of it, "
                 f"the session is free at {clock(held.until)}.",
                 fix=WAIT_OR_FORK,
@@ -208,8 +208,8 @@ class SharedLease:
             here.cancel()
             there.cancel()
         return SessionBusy(
-            f"{held.label} took session {self._name!r} over at {clock(held.since)}.",
-            why="This server had not been heard of for too long.",
+            f"{held.who} took session {self._name!r} over at {clock(held.since)}.",
+            why="This server had not been heard of for too long, or it is their session.",
             fix="What had been received is kept. Go on there, or in a copy: %claude_session fork.",
         )
 

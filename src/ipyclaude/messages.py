@@ -197,7 +197,9 @@ class Message(_Row):
     timestamp: float = Field(default_factory=now_ms)
     seq: int | None = None
     parent_tool_use_id: str | None = None
+    #: Who wrote it, where that is somebody else: their id on the server, and their name.
     author_id: str | None = None
+    author: Text = ""
     model: str | None = None
     cost: float | None = None
     #: The transcript entry it came from, so that a fork can cut there.
@@ -253,6 +255,11 @@ class Phase(BaseModel):
     error_message: Text | None = None
 
 
+#: What this machine's person may do in a session. `none`: it was shared with them, and is not
+#: any more; what they had received is here.
+Role = Literal["owner", "editor", "viewer", "none"]
+
+
 class SessionInfo(_Row):
     """A session as the store keeps it; `client_id` is the session's id everywhere."""
 
@@ -286,6 +293,11 @@ class SessionInfo(_Row):
     holder_expires_at: float | None = None
     #: Where it was imported or forked from, in words.
     origin: Text | None = None
+    role: Role = "owner"
+    #: The name of who shared it; empty where it is one's own.
+    owner: Text = ""
+    #: Editors elsewhere may answer what is asked before a tool runs on this machine.
+    editors_may: bool = False
 
     @property
     def busy(self) -> bool:
@@ -332,6 +344,13 @@ class Approval(_Row):
     scope: Scope = "once"
     reason: Text = ""
     decided_by: str = ""
+    #: Whose machine asks, and who answered, where that is somebody else: their names.
+    person: Text = ""
+    decider: Text = ""
+    #: That person lets the session's editors answer.
+    editors_may: bool = False
+    #: This machine's person may answer.
+    may_answer: bool = True
     created_at: float = Field(default_factory=now_ms)
     decided_at: float | None = None
 

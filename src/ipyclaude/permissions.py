@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from .engine import Decision, ToolRequest
 from .exceptions import UsageMistake
 from .messages import Approval, Rule, Scope, ToolResultBlock, Value, now_ms
+from .roles import check_may_answer
 from .store import Store
 
 _RULE = re.compile(r"^(?P<tool>[A-Za-z0-9_.\-*]+)(?:\((?P<inner>.*)\))?$", re.DOTALL)
@@ -133,6 +134,8 @@ class Permissions:
         #: Says why nobody may allow a tool, or nothing.
         self._refusal = refusal
         self._waiting: dict[str, asyncio.Future[Approval]] = {}
+        #: Says whether a session's editors may answer what this machine asks.
+        self.editors_may: Callable[[str], bool] = lambda _: False
         #: Decides among servers, where there are others; None of it where they can't be asked.
         self.decide_first: Callable[[Approval], Awaitable[Approval | None]] | None = None
 
@@ -205,6 +208,7 @@ class Permissions:
                 title=request.title,
                 description=request.description,
                 pattern=suggest(request.name, request.input),
+                editors_may=self.editors_may(session_id),
             )
         self._store.put(approval)
         return approval
@@ -214,6 +218,8 @@ class Permissions:
         for approval in self._store.approvals(session_id, pending=False):
             same = (approval.tool_name, json.dumps(approval.input, sort_keys=True)) == wanted
             if not same or approval.turn_id == turn_id or approval.status == "cancelled":
+                continue
+            if approval.person:  # what another person allows on their machine says nothing of ours
                 continue
             if approval.status == "pending" or not self._consumed(approval):
                 return approval
@@ -259,7 +265,13 @@ class Permissions:
         ------
         UsageMistake
             `pattern` is not a rule, or would not cover the call, or a rule refuses it as edited.
+        NotAllowed
+            It is asked on somebody else's machine, who has not let others answer, or would run
+            edited there.
         """
+        check_may_answer(approval, edited)
+        if approval.person:
+            scope = "once"  # what another machine remembers is its person's to say
         rule = pattern or approval.pattern
         changed = edited if allow and edited != approval.input else None
         if changed is not None:

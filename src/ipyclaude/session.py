@@ -29,6 +29,7 @@ from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, no
 from .permissions import Permissions
 from .protocol import Event, LiveBlock, MessageSaved, Status, StatusChanged, TurnState
 from .recovery import recover
+from .roles import check_may_write, may_write, refusal
 from .store import Store
 from .turn import Answer, Question, Turn
 
@@ -76,6 +77,8 @@ class Session:
         self._running: Turn | None = None
         self._last: TurnState | None = None
         self._idle = asyncio.Event()
+        #: Set while a turn runs and this person may not write any more.
+        self._shut_out = asyncio.Event()
 
     @property
     def info(self) -> SessionInfo:
@@ -108,23 +111,37 @@ class Session:
         """Take in what another kernel wrote to this session (loop thread)."""
         if self._journal.heard(values):
             self._behind = True
+        if self.running and not may_write(self.info):
+            self._shut_out.set()
 
     def refresh(self) -> SessionInfo:
         """Read the session's row again (its name and counters may have changed)."""
         return self._journal.refresh()
 
     def tell_status(self, status: Status) -> None:
-        """Tell the views how replication stands."""
+        """Tell the views how replication stands, and who is here."""
         self._journal.emit(StatusChanged(status=status))
 
     def rename(self, name: str) -> None:
-        """Give the session another name."""
+        """Give the session another name.
+
+        Raises
+        ------
+        NotAllowed
+            It is somebody else's, and this person may not write in it.
+        """
+        check_may_write(self.info)
         self._journal.change(name=name)
         self._journal.tell()
 
     def archive(self, archived: bool) -> None:
         """Put the session away, or take it out again."""
         self._journal.change(archived_at=now_ms() if archived else None)
+        self._journal.tell()
+
+    def let_editors_answer(self, may: bool) -> None:
+        """Let the session's editors answer what is asked on this machine, or no longer."""
+        self._journal.change(editors_may=may)
         self._journal.tell()
 
     def tell(self, *events: Event) -> None:
@@ -147,12 +164,15 @@ class Session:
         ------
         PolicyError
             The administrator does not allow it.
+        NotAllowed
+            It is somebody else's session, and this person may not write in it.
         SessionBusy
             A turn is running, here or in another kernel.
         StoreError
             The prompt could not be stored; nothing was asked.
         """
-        self.check_free()
+        self.check_may_ask()
+        self._shut_out.clear()
         options = self._guard(replace(self.options, **question.changes))
         turn = self._running = Turn(
             question,
@@ -194,6 +214,11 @@ class Session:
             raise EngineError("No turn is running here.", fix="Send it as a prompt.")
         await engine.steer(content, uuid=turn.expect(content, heard))
 
+    def check_may_ask(self) -> None:
+        """Raise `NotAllowed` for who may only read here, `SessionBusy` while a turn runs here."""
+        check_may_write(self.info)
+        self.check_free()
+
     def check_free(self) -> None:
         """Raise `SessionBusy` while a turn of this kernel runs."""
         if self.running:
@@ -207,6 +232,8 @@ class Session:
 
         `before` is the row as it was before the lease was taken.
         """
+        if not may_write(self.info):
+            return
         left = recover(self._journal.store, before or self.refresh())
         if left:
             self._journal.put(*left)
@@ -215,7 +242,17 @@ class Session:
             self._journal.tell()
 
     async def _keep(self, turn: Turn) -> None:
-        await turn.fail(await self._lease.keep())
+        """End the turn once the lease is lost, or the right to write."""
+        lost = asyncio.ensure_future(self._lease.keep())
+        out = asyncio.ensure_future(self._shut_out.wait())
+        try:
+            await asyncio.wait([lost, out], return_when=asyncio.FIRST_COMPLETED)
+            why = lost.result() if lost.done() else refusal(self.info)
+            if why is not None:
+                await turn.fail(why)
+        finally:
+            lost.cancel()
+            out.cancel()
 
     async def _events(
         self, turn: Turn, options: EngineOptions

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from .protocol import Status
+from .messages import SessionInfo, now_ms
+from .protocol import Holder, Person, Status
+from .roles import may_write
 from .session import Session
 from .settings import IPyClaude
 
@@ -73,14 +75,30 @@ class StateLines:
         if standing is None:
             return status
         if session is not None and session.info.local:
-            return status.model_copy(update={"can_sync": True})
-        return status.model_copy(
-            update={
-                "sync": standing.sync,
-                "waiting": standing.waiting.rows,
-                "detail": describe(standing),
-            }
+            return status.model_copy(update={"can_sync": may_write(session.info)})
+        told = {
+            "sync": standing.sync,
+            "waiting": standing.waiting.rows,
+            "detail": describe(standing),
+        }
+        company = self._company(session.info) if session is not None else {}
+        return status.model_copy(update={**told, **company})
+
+    def _company(self, info: SessionInfo) -> dict[str, object]:
+        """Say who else has a session open, and who writes in it."""
+        if self._sync is None:
+            return {}
+        replica, company = self._sync.replica, self._sync.replica.company
+        people = [
+            Person(name=each.name, label=each.label, watching=each.watching, me=each.mine)
+            for each in company.presence.others(info.client_id)
+        ]
+        writer = company.writers.of(info.client_id, now_ms() + replica.ahead)
+        holder = writer and Holder(
+            name=writer.name, label=writer.label, since=writer.since, mine=not writer.name
         )
+        may = info.role == "owner" and holder is not None and not holder.mine
+        return {"people": tuple(people), "holder": holder, "may_take_over": may}
 
 
 def describe(standing: Standing) -> str:

@@ -5,7 +5,9 @@ Loaded only where `convex_url` is set; without it there is no network and no imp
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 from .engine.forking import fold_summary
@@ -17,13 +19,18 @@ from .replica.convex import ConvexClient
 from .replica.linking import Linking
 from .replica.people import People, writer
 from .replica.replica import Replica
+from .replica.sharing import Sharing
 from .replica.transcripts import ReplicatedTranscripts
+from .roles import check_may_write, check_owns
 from .runtime import Runtime
 from .settings import IPyClaude
 from .store.sqlite import SqliteStore
 
 #: How long a cell waits for a long session's old messages, in seconds.
 PATIENCE = 30.0
+#: How long the end of a turn that was taken over is waited for, and how often it is looked for.
+_ENDING_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 
 
 class Syncing:
@@ -68,6 +75,7 @@ class Syncing:
             dead=dead,
             replicate_transcripts=settings.replicate_transcripts,
         )
+        self.sharing = Sharing(self._cloud, self.replica.replication)
 
     def start(self, on_change: Callable[[], None]) -> None:
         """Begin; `on_change` is called on the loop when it stands another way."""
@@ -91,7 +99,14 @@ class Syncing:
         self._runtime.loop.call_soon_threadsafe(self.replica.leave, session_id)
 
     def release(self, info: SessionInfo, *, is_open: bool) -> None:
-        """Let a session that is only here go, and all that it holds (any thread)."""
+        """Let a session that is only here go, and all that it holds (any thread).
+
+        Raises
+        ------
+        NotAllowed
+            It is somebody else's, and is not shared with this person any more.
+        """
+        check_may_write(info)
         if info.local:
             info = info.model_copy(update={"local": False, "keep_local": False})
             self._store.put(info)
@@ -141,6 +156,25 @@ class Syncing:
         now = now_ms() + self.replica.ahead
         asked = writer(self._cloud, session_id, holder=self._holder, now=now)
         return People(self.replica.company.presence.others(session_id), self._runtime.run(asked))
+
+    async def take_over(self, info: SessionInfo) -> None:
+        """End the turn that a member runs in one's own session; what it brought is kept.
+
+        Raises
+        ------
+        NotAllowed
+            The session is somebody else's.
+        CloudError
+            The server can't be asked, or refuses.
+        """
+        check_owns(info, "take it over")
+        await self.replica.company.lease(info.client_id).take_over()
+        until = time.monotonic() + _ENDING_SECONDS
+        while time.monotonic() < until:  # a server that is gone tells of no end
+            stands = await asyncio.to_thread(self._store.session, info.client_id)
+            if stands is None or not stands.busy:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def note_use(self) -> None:
         """Let the store know what was used up to now."""

@@ -116,6 +116,10 @@ class Desk(Protocol):
         """Let a session that is only here go to Convex (any thread)."""
         ...
 
+    async def take_over(self, session: Session) -> None:
+        """End the turn that somebody else runs in one's own session."""
+        ...
+
     @property
     def namespace(self) -> Mapping[str, Any]:
         """The user's variables."""

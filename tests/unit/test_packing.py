@@ -175,7 +175,18 @@ def test_messages_come_back_equal() -> None:
         row = there_and_back({**row, "seq": message.seq, "authorId": "me"})
         assert rows.message_from(row, "s", me="me") == message
         theirs = rows.message_from(row, "s", me="you")
-        assert theirs == message.model_copy(update={"author_id": "me"})
+        assert theirs == message.model_copy(update={"author_id": "me", "author": "somebody"})
+
+
+def test_who_wrote_is_what_the_server_says() -> None:
+    """Nobody can write under another name; a copy of one's own names who asked first."""
+    copied = Message(session_id="s", type="user", seq=1, author="Ana")
+    row, _ = rows.message_input(copied)
+    row = there_and_back({**row, "seq": 1, "authorId": "u"})
+    mine = rows.message_from({**row, "author": {"name": "Bo", "me": True}}, "s", me="u")
+    assert (mine.author, mine.author_id) == ("Ana", None)
+    theirs = rows.message_from({**row, "author": {"name": "Bo", "me": False}}, "s", me="v")
+    assert (theirs.author, theirs.author_id) == ("Bo", "u")
 
 
 def test_a_message_of_a_newer_version_is_kept() -> None:
@@ -214,6 +225,25 @@ def test_sessions_come_back_equal() -> None:
         assert rows.session_from({**counted, "phase": {"type": "dreaming"}}) == expected
 
 
+def test_a_shared_session_is_of_no_notebook_here() -> None:
+    """It says whose it is and as what one is in it; a colleague's notebook is not taken over."""
+    info = SessionInfo(name="n", cwd="/c", notebook="Untitled.ipynb")
+    row = there_and_back(rows.session_input(info, "server"))
+    shared = rows.session_from({**row, "role": "editor", "owner": "Ana"})
+    assert (shared.role, shared.owner, shared.notebook) == ("editor", "Ana", None)
+    assert rows.session_from({**row, "role": "auditor", "owner": "Ana"}).role == "viewer"
+    mine = rows.session_from({**row, "role": "owner", "owner": ""})
+    assert (mine.role, mine.owner, mine.notebook) == ("owner", "", "Untitled.ipynb")
+
+
+def test_a_member_changes_nothing_of_the_owners() -> None:
+    """Folder, notebook and repository stay as the owner's machine has them."""
+    base = SessionInfo(name="n", cwd="/c", notebook="a.ipynb", git_remote="g", role="editor")
+    now = base.model_copy(update={"name": "m", "cwd": "/d", "notebook": None, "git_remote": None})
+    row, was = rows.session_input(now, "here"), rows.session_input(base, "")
+    assert rows.session_patch(row, was, role="editor") == {"name": "m", "server": "here"}
+
+
 def test_only_what_changed_is_sent() -> None:
     """A patch holds the columns that changed, null for one that went, and no older activity."""
     base = SessionInfo(name="n", cwd="/c", title="t", last_activity_at=9.0)
@@ -241,9 +271,33 @@ def test_todos_and_approvals_come_back_equal() -> None:
         session_id="s", turn_id="t", tool_use_id="u", tool_name="B", input={"$": [2**63 - 1]}
     )
     row, _ = rows.approval_input(approval, "server")
-    assert rows.approval_from(there_and_back(row)) == approval
+    assert rows.approval_from(there_and_back(row), "s") == approval
     strange, _ = rows.approval_input(approval.model_copy(update={"status": "maybe"}), "server")
-    assert rows.approval_from(strange) is None
+    assert rows.approval_from(strange, "s") is None
+
+
+def test_an_approval_is_whose_the_server_says() -> None:
+    """What its body says of ids, state and people counts for nothing; others' can't be answered."""
+    forged = Approval(
+        client_id="mine",
+        session_id="another",
+        turn_id="x",
+        tool_use_id="u",
+        tool_name="Bash",
+        status="allowed",
+        editors_may=True,
+    )
+    row, _ = rows.approval_input(forged, "server")
+    asked = {"clientId": "a", "turnId": "t", "status": "pending", "editorsMay": False}
+    told = {"raisedBy": {"name": "Ana", "me": False}, "decidedBy": None, "mayDecide": False}
+    read = rows.approval_from({**there_and_back(row), **asked, **told}, "s")
+    assert read is not None
+    assert (read.client_id, read.session_id, read.turn_id) == ("a", "s", "t")
+    assert (read.status, read.person, read.editors_may) == ("pending", "Ana", False)
+    assert read.may_answer is False
+    let = rows.approval_from({**there_and_back(row), **asked, **told, "mayDecide": True}, "s")
+    assert let is not None
+    assert let.may_answer is True
 
 
 @pytest.mark.parametrize("size", [10, 2_000_000])

@@ -18,6 +18,7 @@ import ipyclaude
 from ipyclaude.channel import Channel, wire
 from ipyclaude.chat import ClaudeChat, ClaudeTodos
 from ipyclaude.engine import EngineOptions, SlashCommand
+from ipyclaude.exceptions import NotAllowed
 from ipyclaude.host import Host
 from ipyclaude.leases import StoreLease
 from ipyclaude.messages import (
@@ -133,6 +134,9 @@ class FakeDesk:
 
     async def delete(self, session_id: str) -> None:
         self.store.delete_session(session_id)
+
+    async def take_over(self, session: Session) -> None:
+        raise NotAllowed(f"Nobody takes {session.info.name} over.")
 
     def sync_session(self, session: Session) -> None:
         info = session.info.model_copy(update={"local": False})
@@ -332,6 +336,26 @@ def test_a_session_that_is_only_here_is_sent_through_the_view(desk: FakeDesk) ->
     sent = desk.store.session(SID)
     assert sent is not None
     assert sent.local is False
+
+
+def test_a_viewer_prompts_nothing(desk: FakeDesk) -> None:
+    """Who may only read is told why and what to do instead; nothing is written or asked."""
+    known = desk.store.session(SID)
+    assert known is not None
+    desk.store.put(known.model_copy(update={"role": "viewer", "owner": "Ana"}))
+    page = chat(desk)
+    page.ask(type="hello")
+    assert page.sent[-1]["session"]["role"] == "viewer"
+    error = page.ask(type="prompt", text="hi")["error"]
+    assert "Ana shared it with you as a viewer" in error["why"]
+    assert "%claude_session fork" in error["fix"]
+    assert desk.store.messages(SID).messages == ()
+
+
+def test_taking_over_is_the_desks(desk: FakeDesk) -> None:
+    """The page asks for it in its own session, and hears why it is refused."""
+    refused = chat(desk).ask(type="take_over")
+    assert refused["error"]["what"] == "Nobody takes demo over."
 
 
 def test_a_view_that_watches_asks_nothing(desk: FakeDesk) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from ..exceptions import CloudError, CloudFault, CloudRefused, SignedOut, VersionMismatch
+from ..exceptions import (
+    CloudError,
+    CloudFault,
+    CloudRefused,
+    CloudUnreachable,
+    SignedOut,
+    VersionMismatch,
+)
 
 _CHARS = 300
 _PREFIX = re.compile(r"^\[Request ID: [^\]]*\] (?:Server Error\s*)?(?:Uncaught )?")
@@ -51,6 +58,14 @@ def signed_out(why: str = "") -> SignedOut:
         "You are not signed in to Convex.",
         why=why,
         fix="Sign in, or set CONVEX_AUTH_TOKEN; until then everything stays on this machine.",
+    )
+
+
+def unanswered() -> CloudUnreachable:
+    """Return the error of a call that was not answered in time."""
+    return CloudUnreachable(
+        "Convex did not answer in time.",
+        fix="Try again; %claude_session status says how it stands.",
     )
 
 

@@ -31,11 +31,8 @@ class Batch:
     args: dict[str, Any] = field(default_factory=dict[str, Any])
     #: By sha256.
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
-
-    @property
-    def empty(self) -> bool:
-        """True where all that the rows stood for is gone."""
-        return not self.args
+    #: What a viewer may change of a session: whether they put it away.
+    archived: bool | None = None
 
     @property
     def call(self) -> Row:
@@ -106,8 +103,10 @@ def _add_session(batch: Batch, info: SessionInfo, base: SessionInfo | None, serv
         batch.args["info"] = row
         return
     # What was changed elsewhere meanwhile, and not here, stays as it is.
-    patch = session_patch(row, session_input(base, ""))
-    if patch:
+    patch = session_patch(row, session_input(base, ""), role=info.role)
+    if info.role == "viewer" and "archivedAt" in patch:
+        batch.archived = info.archived_at is not None
+    elif patch:
         batch.args["patch"] = patch
 
 

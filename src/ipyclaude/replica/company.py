@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..exceptions import CloudError
+from ..exceptions import CloudError, CloudRefused, NotAllowed
 from ..messages import Approval, Value
 from . import Cloud
 from ._within import within
 from .lease import Room, ServerLease
+from .people import Writers
 from .presence import Presence
 from .rows import approval_from, approval_input
 from .streams import Streams
@@ -47,6 +48,7 @@ class Company:
         #: Told of pieces of answers that grow on other servers.
         self._listeners: list[Callable[[Sequence[Value]], None]] = []
         self.presence = Presence(cloud, key=holder, label=label, changed=self._changed)
+        self.writers = Writers(cloud, holder=holder, heard=self._holds, changed=met)
         self.streams = Streams(
             cloud,
             mine=self._is_running,
@@ -61,6 +63,10 @@ class Company:
             ServerLease(self._cloud, self._room, session_id, holder=self._holder, label=self.label),
         )
 
+    async def follow(self, session_id: str) -> None:
+        """Follow what happens beside what is stored in a session that is open, until cancelled."""
+        await asyncio.gather(self.streams.follow(session_id), self.writers.follow(session_id))
+
     def on_growing(self, listener: Callable[[Sequence[Value]], None]) -> None:
         """Call `listener` on the loop with pieces of answers that grow on other servers."""
         self._listeners.append(listener)
@@ -69,7 +75,31 @@ class Company:
         """Decide a pending approval on the server, where the first decision stands for all.
 
         Return it as it now stands; None where the server can't be asked.
+
+        Raises
+        ------
+        NotAllowed
+            It is asked on somebody else's machine, and the server can't be asked or refuses.
         """
+        try:
+            stands = await self._decide(approval)
+        except CloudRefused as error:
+            if not approval.person:
+                _log.info("An answer is decided here alone: %s", error)
+                return None
+            raise NotAllowed(
+                f"{approval.person}'s machine does not take your answer.",
+                why=error.why,
+                fix="They answer it there.",
+            ) from error
+        if stands is None and approval.person:
+            raise NotAllowed(
+                f"{approval.person}'s machine can't be reached, so your answer was not given.",
+                fix="Try again once you are online, or let them answer it there.",
+            )
+        return stands
+
+    async def _decide(self, approval: Approval) -> Approval | None:
         if self._cloud.state.kind != "online":
             return None
         row, file = approval_input(approval, self.label)
@@ -80,7 +110,9 @@ class Company:
         try:
             call = self._cloud.mutation("approvals:decide", {**place, **row})
             stands: Any = await within(_DECIDE_SECONDS, call)
-            return approval_from(stands)
+            return approval_from(stands, approval.session_id)
+        except CloudRefused:
+            raise
         except (CloudError, asyncio.TimeoutError) as error:
             _log.info("An answer is decided here alone: %s", error)
             return None
@@ -95,6 +127,11 @@ class Company:
         await asyncio.gather(*waits, return_exceptions=True)
         self._leases.clear()
         await self.presence.close()
+
+    def _holds(self, session_id: str, holder: str) -> None:
+        lease = self._leases.get(session_id)
+        if lease is not None:
+            lease.noticed(holder)
 
     def _is_running(self, session_id: str) -> bool:
         """Say whether a turn of this kernel runs in a session."""

@@ -42,6 +42,14 @@ _DELETED = (
     "The session is not on the server any more: somebody deleted it there. What is here is kept;"
     " go on in a copy (%claude_session fork), or give it up."
 )
+_ENDED = (
+    "The session is not shared with you any more. What is here is kept; go on in a copy"
+    " (%claude_session fork), or give it up."
+)
+_ONLY_READS = (
+    "You may only read this session. What is here is kept; ask its owner to make you an editor"
+    " and send it again, go on in a copy (%claude_session fork), or give it up."
+)
 _MEDIA_TYPE = "application/octet-stream"
 
 #: Told with what went wrong last, None once something went well.
@@ -208,7 +216,7 @@ class Drain:
         except CloudRefused as error:
             if error.code == "Unauthenticated":
                 raise
-            if len(parcels) > 1 and error.code != "NotFound":
+            if len(parcels) > 1 and not _is_of_all(error):
                 middle = len(parcels) // 2
                 await self._try(parcels[:middle])
                 await self._try(parcels[middle:])
@@ -216,12 +224,20 @@ class Drain:
                 await self._park(parcels, error)
 
     async def _park(self, parcels: Sequence[Parcel], error: CloudRefused) -> None:
-        why = _DELETED if error.code == "NotFound" else str(error)
+        why = await asyncio.to_thread(self._why, parcels[0].row.session_id, error)
         kinds = ", ".join(sorted({parcel.row.kind for parcel in parcels}))
         _log.warning("Convex refuses %d rows (%s) for good: %s", len(parcels), kinds, error)
         self._parked = error
         rows = [parcel.row for parcel in parcels]
         await asyncio.to_thread(self._replication.postpone, rows, why, park=True)
+
+    def _why(self, session_id: str, error: CloudRefused) -> str:
+        if _is_of_role(error):
+            return _ONLY_READS
+        if error.code != "NotFound":
+            return str(error)
+        info = self._replication.as_it_is(session_id)
+        return _DELETED if info is None or info.role == "owner" else _ENDED
 
     async def _delete(self, parcel: Parcel) -> None:
         path, args = deletion(parcel)
@@ -235,7 +251,10 @@ class Drain:
 
     async def _append(self, parcels: Sequence[Parcel]) -> None:
         batch = await asyncio.to_thread(build, parcels, self._server)
-        if batch.empty:
+        if batch.archived is not None:
+            wish = {"session": batch.session_id, "archived": batch.archived}
+            await self._cloud.mutation("sessions:archive", wish)
+        if not batch.args:
             await asyncio.to_thread(self._replication.acknowledge, batch.rows)
             return
         try:
@@ -245,8 +264,8 @@ class Drain:
                 raise
             # Its row went up, and isn't there: deleted elsewhere, or another deployment.
             info = await asyncio.to_thread(self._replication.session, batch.session_id)
-            if info is None:
-                raise
+            if info is None or info.role != "owner":
+                raise  # a member's own session of this id would be another one
             batch.args.pop("patch", None)
             batch.args["info"] = session_input(info, self._server)
             result = await self._call(batch)
@@ -275,3 +294,13 @@ class Drain:
             size = len(data)
             file = {"sha256": name, "storageId": storage_id, "size": size}
             await self._cloud.mutation("files:save", {**session, **file, "mediaType": _MEDIA_TYPE})
+
+
+def _is_of_all(error: CloudRefused) -> bool:
+    """Say whether a refusal is about the session, and not about one row."""
+    return error.code == "NotFound" or _is_of_role(error)
+
+
+def _is_of_role(error: CloudRefused) -> bool:
+    said: Any = error.data
+    return error.code == "Forbidden" and isinstance(said, dict) and "role" in said

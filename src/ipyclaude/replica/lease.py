@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from typing import Any, Protocol
 from ..exceptions import CloudError, CloudRefused, StoreError
 from ..messages import now_ms
 from . import Cloud, CloudState
+from ._errors import unanswered
 from ._within import within
+from .rows import SOMEBODY
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +33,13 @@ class Held:
     label: str
     since: float
     until: float
+    #: Whose server it is, where that is another person.
+    name: str = ""
+
+    @property
+    def who(self) -> str:
+        """The person, if it is another one, and the server."""
+        return f"{self.name} ({self.label})" if self.name else self.label
 
 
 class Room(Protocol):
@@ -84,6 +94,8 @@ class ServerLease:
         self.late = False
         #: Why the server has not been asked; empty where it has.
         self.alone = ""
+        #: Set when it looks as if somebody else had taken it: ask at once.
+        self._doubted = asyncio.Event()
         self._giving_back: asyncio.Task[None] | None = None
 
     async def take(self) -> Held | None:
@@ -102,11 +114,35 @@ class ServerLease:
     async def keep(self) -> Held:
         """Renew the lease until cancelled; return who has it once that is somebody else."""
         while True:
-            await asyncio.sleep(self._heartbeat)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await within(self._heartbeat, self._doubted.wait())
+            self._doubted.clear()
             held, _ = await self._acquire()
             if held is not None:
                 self.held = False
                 return held
+
+    def noticed(self, holder: str) -> None:
+        """Take note of who holds it, as the server tells everybody."""
+        if self.held and holder != self._holder:
+            self._doubted.set()
+
+    async def take_over(self) -> None:
+        """Take the lease from whoever has it; it expires by itself unless a turn begins.
+
+        Raises
+        ------
+        CloudError
+            The server can't be asked, or refuses.
+        """
+        wish = {"session": self._session_id, "holder": self._holder, "label": self._label}
+        call = self._cloud.mutation(
+            "sessions:acquireLease", {**wish, "ttlMs": self._lease_ms, "takeOver": True}
+        )
+        try:
+            await self._note(await within(PATIENCE, call))
+        except asyncio.TimeoutError:
+            raise unanswered() from None
 
     def give_back(self) -> Awaitable[None]:
         """Let others have the session, once what was written in it is there; need not be awaited.
@@ -194,4 +230,5 @@ def _patience(state: CloudState) -> float:
 def _held(answer: Any) -> Held:
     lease = answer["lease"]
     behind = now_ms() - answer["now"]
-    return Held(lease["label"], lease["since"] + behind, lease["expiresAt"] + behind)
+    name = "" if lease.get("mine", True) else lease.get("name") or SOMEBODY
+    return Held(lease["label"], lease["since"] + behind, lease["expiresAt"] + behind, name)

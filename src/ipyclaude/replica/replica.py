@@ -69,14 +69,14 @@ class Replica:
     ) -> None:
         self._cloud, self._store, self._transcripts = cloud, store, transcripts
         self._url = url
-        self._replication = Replication(store)
+        self.replication = Replication(store)
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
         self.company = Company(cloud, self, holder=holder, label=server, met=self._met)
-        self._meter = Meter(cloud, self._replication)
+        self._meter = Meter(cloud, self.replication)
         self._versions = Versions(cloud, self._version_changed, self._is_user)
         self._drain = Drain(
             cloud,
-            self._replication,
+            self.replication,
             server=server,
             holder=holder,
             dead=dead,
@@ -86,7 +86,7 @@ class Replica:
             report=self._report,
             on_turn=self._took_turn,
         )
-        self._list = SessionList(cloud, self._replication, ahead=lambda: self._ahead)
+        self._list = SessionList(cloud, self.replication, ahead=lambda: self._ahead)
         self._listing: asyncio.Task[None] | None = None
         #: Another kernel sends and keeps the list for this one.
         self._kept_by_another = asyncio.Event()
@@ -97,6 +97,8 @@ class Replica:
         self._me: str | None = None
         self._told: str | None = None
         self._anew: asyncio.Task[None] | None = None
+        #: What the server calls this machine's person; empty until it was asked.
+        self.name = ""
         #: By how much the server's clock is ahead of ours, in ms.
         self._ahead = 0.0
         self._error: IpyClaudeError | None = None
@@ -192,7 +194,7 @@ class Replica:
                 account, *former = (
                     f"{self._url} {each}" for each in (user["userId"], *user["formerly"])
                 )
-                stands = await asyncio.to_thread(self._replication.claim, account, former)
+                stands = await asyncio.to_thread(self.replication.claim, account, former)
                 if stands != account:
                     raise another_account(self._store, stands)
             except (CloudError, StoreError) as error:
@@ -202,7 +204,7 @@ class Replica:
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
                 self._refusal = None
-                self._me = user["userId"]
+                self._me, self.name = user["userId"], user["name"]
                 self._ahead = user["now"] - now_ms()
                 self._signed_in.set()
                 self._tell()
@@ -228,14 +230,14 @@ class Replica:
             return known[0]
         if info.local:
             return None
-        tail = SessionTail(self._cloud, self._replication, info.client_id, me=lambda: self._me)
+        tail = SessionTail(self._cloud, self.replication, info.client_id, me=lambda: self._me)
 
         async def run() -> None:
             await self._signed_in.wait()
             self.company.presence.open(info.client_id)
             await asyncio.gather(
                 self._supervised("tail", tail.run),
-                self._supervised("stream", lambda: self.company.streams.follow(info.client_id)),
+                self._supervised("company", lambda: self.company.follow(info.client_id)),
             )
 
         self._tails[info.client_id] = (tail, asyncio.ensure_future(run()))
@@ -286,7 +288,7 @@ class Replica:
     async def older(self, session_id: str, before: str, count: int) -> None:
         """See to it that the messages before a message are here, if they can be had."""
         known = self._tails.get(session_id)
-        seq = await asyncio.to_thread(self._replication.seq_of, before)
+        seq = await asyncio.to_thread(self.replication.seq_of, before)
         if known is None or seq is None:
             return
         try:
@@ -298,7 +300,7 @@ class Replica:
 
     async def note_lease(self, session_id: str, lease: tuple[str, float] | None) -> None:
         """Note who holds a session on the server."""
-        await asyncio.to_thread(self._replication.note_lease, session_id, lease)
+        await asyncio.to_thread(self.replication.note_lease, session_id, lease)
 
     async def reach(self, session_id: str, seq: int) -> None:
         """Wait until an open session's messages up to this place are here."""
@@ -325,7 +327,7 @@ class Replica:
 
     def standing(self, session_id: str | None = None) -> Standing:
         """Return how it stands, with a session or with all."""
-        waiting = self._replication.waiting(session_id, without=self._without)
+        waiting = self.replication.waiting(session_id, without=self._without)
         state = self._cloud.state
         error = str(self._error) if self._error is not None else ""
         refusal = self._versions.refusal or self._refusal
@@ -336,7 +338,7 @@ class Replica:
         if state.kind != "online":
             return Standing("offline", waiting, state.detail, error)
         if waiting.parked:
-            rows = self._replication.parked(1)
+            rows = self.replication.parked(1)
             why = rows[0].parked or "" if rows else ""
             return Standing("refused", waiting, why, error)
         sync = "waiting" if waiting.rows or not self._signed_in.is_set() else "synced"
@@ -349,7 +351,7 @@ class Replica:
 
     def parked(self) -> list[OutboxRow]:
         """Return what the server refused, each with its reason."""
-        return self._replication.parked()
+        return self.replication.parked()
 
     async def note_use(self) -> None:
         """Let the store know what was used up to now."""
@@ -359,7 +361,7 @@ class Replica:
         """Wait until all is sent that is not parked."""
         while True:
             self._progress.clear()
-            waiting = await asyncio.to_thread(self._replication.waiting, without=self._without)
+            waiting = await asyncio.to_thread(self.replication.waiting, without=self._without)
             if not waiting.rows:
                 return
             self._drain.resume()
@@ -368,14 +370,14 @@ class Replica:
 
     def retry(self, session_id: str | None = None) -> int:
         """Try again what was refused; return how many rows."""
-        count = self._replication.retry(session_id)
+        count = self.replication.retry(session_id)
         self._drain.resume()
         self._tell()
         return count
 
     def drop(self, session_id: str | None = None) -> int:
         """Give up sending what was refused; return how many rows."""
-        count = self._replication.drop(session_id)
+        count = self.replication.drop(session_id)
         self._tell()
         return count
 
@@ -387,7 +389,7 @@ class Replica:
         self._drain.heard(values)
         self.company.streams.heard(values)
         for value in values:
-            if isinstance(value, SessionInfo) and value.deleted_at is not None:
+            if isinstance(value, SessionInfo) and (value.deleted_at or value.role == "none"):
                 self.leave(value.client_id)
 
     def _became(self, state: CloudState) -> None:

@@ -17,6 +17,7 @@ from ..messages import (
     Approval,
     Message,
     Phase,
+    Role,
     SessionInfo,
     Todo,
     TodoList,
@@ -55,7 +56,9 @@ _SESSION = {
 }
 #: Not in a patch: who it is, and who says so.
 _FIXED = {"clientId", "createdAt", "server"}
-_EXTRA = ("model", "uuid", "prompt_hash", "cell_id")
+#: Not in a member's patch: what of a session stays its owner's.
+_OWNERS = {"notebook", "cwd", "workspace", "gitRemote", "baseCommit", "origin"}
+_EXTRA = ("model", "uuid", "prompt_hash", "cell_id", "author")
 _TODO = {
     "key": "key",
     "content": "content",
@@ -64,6 +67,11 @@ _TODO = {
     "activeForm": "active_form",
     "parentToolUseId": "parent_tool_use_id",
 }
+#: What is said of an approval from where one stands.
+_UNTOLD = {"person": "", "decider": "", "may_answer": True}
+_ME = {"name": "", "me": True}
+#: Who has no name on the server.
+SOMEBODY = "somebody"
 _LEVEL = 1  # what the store keeps transcripts with
 
 
@@ -83,13 +91,14 @@ def session_input(info: SessionInfo, server: str) -> Row:
     )
 
 
-def session_patch(row: Row, base: Row) -> Row:
+def session_patch(row: Row, base: Row, *, role: Role = "owner") -> Row:
     """Return the columns that are not as the server has them; None clears one."""
+    fixed = _FIXED if role == "owner" else _FIXED | _OWNERS
     last = max(row["lastActivityAt"], base["lastActivityAt"])
     now = {**row, "lastActivityAt": last}
     changed = {
         column: now.get(column)
-        for column in {*now, *base} - _FIXED
+        for column in {*now, *base} - fixed
         if now.get(column) != base.get(column)
     }
     return {**changed, "server": row["server"]} if changed else {}
@@ -98,6 +107,10 @@ def session_patch(row: Row, base: Row) -> Row:
 def session_from(row: Mapping[str, Any]) -> SessionInfo:
     """Read a session; its counters are what the server counts."""
     fields = {field: row[column] for column, field in _SESSION.items() if column in row}
+    role = _role(row.get("role", "owner"))
+    if role != "owner":
+        # A notebook's path says nothing to another person: theirs may be called the same.
+        fields["notebook"] = None
     return SessionInfo.model_validate(
         {
             **fields,
@@ -107,8 +120,15 @@ def session_from(row: Mapping[str, Any]) -> SessionInfo:
             "cost_usd": row.get("costUsd", 0.0),
             "server": row.get("server") or "",
             "deleted_at": row.get("deletedAt"),
+            "role": role,
+            "owner": "" if role == "owner" else row.get("owner") or "",
         }
     )
+
+
+def _role(raw: str) -> Role:
+    # A role of a newer version may at least read.
+    return raw if raw in ("owner", "editor") else "viewer"
 
 
 def _phase(raw: Mapping[str, Any]) -> Phase:
@@ -129,7 +149,7 @@ def message_input(message: Message) -> tuple[Row, bytes | None]:
         "timestamp": message.timestamp,
         "turnId": message.turn_id,
         "parentToolUseId": message.parent_tool_use_id,
-        "extra": dump_fields((name, getattr(message, name)) for name in _EXTRA),
+        "extra": dump_fields((name, getattr(message, name) or None) for name in _EXTRA),
     }
     return _set(row), body.file
 
@@ -137,8 +157,16 @@ def message_input(message: Message) -> tuple[Row, bytes | None]:
 def message_from(
     row: Mapping[str, Any], session_id: str, *, me: str | None, file: bytes | None = None
 ) -> Message:
-    """Read a message; `me` is the user whose own messages need no author."""
+    """Read a message; `me` is the user whose own messages need no author.
+
+    A message of one's own may name an author that it was copied from; of others the server
+    says who wrote it, whatever they say.
+    """
     author = row.get("authorId")
+    named: Mapping[str, Any] = row.get("author") or {"name": "", "me": author in (None, me)}
+    mine, extra = bool(named["me"]), load_fields(row.get("extra"), _EXTRA)
+    if not mine:
+        extra["author"] = named["name"] or SOMEBODY
     fields = {
         "client_id": row["clientId"],
         "session_id": session_id,
@@ -147,8 +175,8 @@ def message_from(
         "seq": int(row["seq"]),
         "cost": row.get("cost"),
         "parent_tool_use_id": row.get("parentToolUseId"),
-        "author_id": None if author == me else author,
-        **load_fields(row.get("extra"), _EXTRA),
+        "author_id": None if mine else author,
+        **extra,
     }
     try:
         content = unpack_blocks(dict(row), file)
@@ -181,23 +209,40 @@ def todos_from(rows: Sequence[Mapping[str, Any]], session_id: str) -> TodoList:
 
 def approval_input(approval: Approval, server: str) -> tuple[Row, bytes | None]:
     """Write an approval, and the file that must be saved before it."""
-    body = pack_blocks([approval])
+    body = pack_blocks([approval.model_copy(update=_UNTOLD)])
     row = {
         "clientId": approval.client_id,
         "turnId": approval.turn_id,
         "status": approval.status,
         "server": server,
+        "editorsMay": approval.editors_may or None,
         **body.fields,
     }
-    return row, body.file
+    return _set(row), body.file
 
 
-def approval_from(row: Mapping[str, Any], *, file: bytes | None = None) -> Approval | None:
-    """Read an approval, None if it is of a kind that this version doesn't know."""
+def approval_from(
+    row: Mapping[str, Any], session_id: str, *, file: bytes | None = None
+) -> Approval | None:
+    """Read an approval, None if it is of a kind that this version doesn't know.
+
+    Which one it is, how it stands and whose is what the server says, whatever the body says.
+    """
     values = unpack_values(dict(row), file)
+    raised, decided = row.get("raisedBy") or _ME, row.get("decidedBy") or _ME
+    told = {
+        "client_id": row["clientId"],
+        "session_id": session_id,
+        "turn_id": row["turnId"],
+        "status": row["status"],
+        "person": "" if raised["me"] else raised.get("name") or SOMEBODY,
+        "decider": "" if decided["me"] else decided.get("name") or SOMEBODY,
+        "editors_may": bool(row.get("editorsMay")),
+        "may_answer": bool(row.get("mayDecide", raised["me"])) or raised["me"],
+    }
     try:
-        return Approval.model_validate(values[0])
-    except (IndexError, ValidationError):
+        return Approval.model_validate({**dict(values[0]), **told})
+    except (IndexError, TypeError, ValueError, ValidationError):
         return None
 
 

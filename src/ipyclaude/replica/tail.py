@@ -240,7 +240,10 @@ class SessionTail:
 
     async def _approvals(self, rows: Any) -> bool:
         files = await files_of(self._cloud, self._session_id, rows)
-        read = [approval_from(row, file=files.get(row.get("file", ""))) for row in rows]
+        read = [
+            approval_from(row, self._session_id, file=files.get(row.get("file", "")))
+            for row in rows
+        ]
         values: list[Value] = [value for value in read if isinstance(value, Approval)]
         if await asyncio.to_thread(self._replication.merge, values):
             self._ask_again("approval", "approvals:open", self._approvals)

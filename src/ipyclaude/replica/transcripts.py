@@ -153,9 +153,17 @@ class ReplicatedTranscripts(TranscriptStore):
 
     async def _fetch(self, claude_session_id: str) -> bool:
         heads = await self._cloud.query("transcripts:heads", {"claudeSessionId": claude_session_id})
-        found = await asyncio.gather(*(self._fetch_one(head) for head in heads))
+        ours = [head for head in heads if await asyncio.to_thread(self._is_of, head)]
+        found = await asyncio.gather(*(self._fetch_one(head) for head in ours))
         self._fetched[claude_session_id] = time.monotonic()
         return any(found)
+
+    def _is_of(self, head: Head) -> bool:
+        """Say whether a transcript is that of its session; somebody else's may only claim it."""
+        info = self._replication.session(head["session"])
+        if info is None or info.role == "owner":
+            return True
+        return info.claude_session_id == head["claudeSessionId"]
 
     async def _fetch_one(self, head: Head) -> bool:
         key = Key(head["projectKey"], head["claudeSessionId"], head["subpath"])

@@ -10,14 +10,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..messages import Approval, Message, SessionInfo, StreamTail, TodoList, Value
+from ..messages import Approval, Message, Phase, SessionInfo, StreamTail, TodoList, Value
 from . import _outbox
 from ._rows import SESSION_COLUMNS, write_session
 from ._values import dump, load, message_from, safe, session_from
 from ._writes import Batch
 
 #: What a machine says of a session for itself.
-_OWN = ("local", "message_count", "cost_usd", "holder", "holder_expires_at")
+_OWN = ("local", "message_count", "cost_usd", "holder", "holder_expires_at", "editors_may")
+#: What the server alone says of it.
+_THEIRS = ("role", "owner")
 
 
 def merge(batch: Batch, values: Iterable[Value]) -> bool:
@@ -64,7 +66,10 @@ def _session(batch: Batch, info: SessionInfo) -> None:
         (safe(info.client_id),),
     ).fetchone()
     old = session_from(row[:-2]) if row else None
-    if (row and row[-1] is not None) or (old and old.local):
+    if (row and row[-1] is not None) or (old and old.local and old.role != "none"):
+        return
+    if info.deleted_at is not None and old and old.role != "owner":
+        _lost(batch, old)
         return
     if info.deleted_at is not None:
         # What was not sent yet is not thrown away: the server's refusal will say it.
@@ -74,6 +79,8 @@ def _session(batch: Batch, info: SessionInfo) -> None:
     kept: dict[str, object] = (
         {name: getattr(old, name) for name in _OWN} if old else {"local": False}
     )
+    if info.role != "owner":
+        kept |= _as_member(batch.db, info, old)
     if old and _outbox.waits(batch.db, "session", info.client_id):
         base = load(SessionInfo, row[-2]) if row[-2] else None
         kept.update(_changed_here(old, base))
@@ -85,12 +92,41 @@ def _session(batch: Batch, info: SessionInfo) -> None:
     _tell(batch, info.client_id, old)
 
 
+def _lost(batch: Batch, old: SessionInfo) -> None:
+    """Keep what was received of a session that is not shared with us any more.
+
+    Nothing comes in from here on. What waits to be sent stays until the server's refusal says why.
+    """
+    if old.role != "none":
+        ended = {"role": "none", "local": True, "keep_local": True, "phase": Phase()}
+        note_lease(batch, old.client_id, None)
+        batch.put([old.model_copy(update=ended)])
+
+
+def _as_member(
+    db: sqlite3.Connection, info: SessionInfo, old: SessionInfo | None
+) -> dict[str, object]:
+    """Return what differs for a session that is somebody else's."""
+    kept: dict[str, object] = {}
+    if old and old.role == "none":  # it is shared anew
+        kept |= {"local": False, "keep_local": False}
+    # Nobody may hand us a memory of Claude's that passes for one of our own: it can be read.
+    mine = db.execute(
+        f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.claude_session_id = ?"  # noqa: S608 - fixed names
+        " AND s.client_id <> ? AND s.deleted_at IS NULL",
+        (info.claude_session_id, safe(info.client_id)),
+    ).fetchall()
+    if any(session_from(row).role == "owner" for row in mine):
+        kept |= {"claude_session_id": None, "role": "viewer"}
+    return kept
+
+
 def _changed_here(mine: SessionInfo, base: SessionInfo | None) -> dict[str, object]:
     """Return what is not as the server last said: all of it where it said nothing yet."""
     return {
         name: value
         for name, value in dict(mine).items()
-        if base is None or value != getattr(base, name)
+        if name not in _THEIRS and (base is None or value != getattr(base, name))
     }
 
 
@@ -202,6 +238,13 @@ def _approval(batch: Batch, approval: Approval) -> bool:
     known = load(Approval, row[0]) if row else None
     if known == approval:
         return True
+    if known and not known.person and not known.editors_may and approval.decider:
+        # What runs on this machine is its person's to say, whatever the server lets others do.
+        return True
+    if known and approval.decider:
+        # Of what others decide, no more than that: not what was asked, nor what is remembered.
+        said = {"status", "reason", "decider", "decided_by", "decided_at"}
+        approval = known.model_copy(update={name: getattr(approval, name) for name in said})
     # A decision that was made elsewhere ends the question here, sent or not.
     decided = known and known.status == "pending" and approval.status != "pending"
     state = _outbox.state_of(batch.db, "approval", approval.client_id)

@@ -63,12 +63,14 @@ class Batch:
 
     def owner_of(self, claude_id: str) -> str | None:
         """Return the session whose transcript this is, if it is replicated."""
-        row = self.db.execute(
-            "SELECT client_id FROM sessions WHERE claude_session_id = ? AND deleted_at IS NULL"
-            " AND local = 0 ORDER BY client_id LIMIT 1",
+        rows = self.db.execute(
+            f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.claude_session_id = ?"  # noqa: S608 - fixed names
+            " AND s.deleted_at IS NULL AND s.local = 0 ORDER BY s.client_id",
             (claude_id,),
-        ).fetchone()
-        return str(row[0]) if row else None
+        ).fetchall()
+        # One's own first: what belongs to it must not go to somebody else's.
+        found = sorted(map(session_from, rows), key=lambda info: info.role != "owner")
+        return found[0].client_id if found else None
 
     def put(self, values: Iterable[Value]) -> None:
         """Write values, sessions first, so that the rest finds theirs."""
@@ -128,6 +130,8 @@ class Batch:
             raise gone(info.client_id, deleted=True)
         old = session_from(before[:-1]) if before else None
         kept = {k: getattr(old, k) if old else SessionInfo.model_fields[k].default for k in KEPT}
+        if old and self._announce:
+            kept |= _standing(old)
         info = info.model_copy(update=kept)
         write_session(self.db, info, self.note(info))
         self._local[info.client_id] = info.local
@@ -353,3 +357,9 @@ class Batch:
         self.changed[-1] = tombstone
         if self._announce and not info.local:
             _outbox.enqueue(self.db, "session", session_id, session_id, self.rev, "delete")
+
+
+def _standing(old: SessionInfo) -> dict[str, object]:
+    """Return what the server alone changes: as whose the session is here."""
+    kept: dict[str, object] = {"role": old.role, "owner": old.owner}
+    return {**kept, "local": True, "keep_local": True} if old.role == "none" else kept

@@ -221,6 +221,11 @@ class Replication:
                 return None
             return _session(db, session_id)
 
+    def as_it_is(self, session_id: str) -> SessionInfo | None:
+        """Return a session that is here, replicated or not."""
+        with self._store.database.reading() as db:
+            return _session(db, session_id)
+
     def note_leases(self, leases: Mapping[str, tuple[str, float]]) -> None:
         """Note who holds which session on the server (holder, until epoch ms), and no others."""
         with self._store.batch(announce=False) as batch:
