@@ -345,21 +345,40 @@ def bundle(
     }
 
 
-def transcript_markdown(messages: Sequence[Message]) -> str:
+def bylines(messages: Sequence[Message], me: str = "") -> dict[str, str]:
+    """Return who asked what, by the prompt's id; nothing where one person asked all of it.
+
+    `me` is what this machine's person is called.
+    """
+    prompts = [message for message in messages if message.type == "user"]
+    if not any(prompt.author for prompt in prompts):
+        return {}
+    return {prompt.client_id: prompt.author or me or "Me" for prompt in prompts}
+
+
+def transcript_markdown(messages: Sequence[Message], me: str = "") -> str:
     """Return a whole conversation as Markdown, prompts included."""
     parts: list[str] = []
+    names = bylines(messages, me)
     for turn in turns(messages):
-        parts.extend(f"## {safe_markdown(m.text)}" for m in turn if m.type == "user")
+        for prompt in (m for m in turn if m.type == "user"):
+            name = names.get(prompt.client_id, "")
+            by = f"{safe_markdown(one_line(name))}: " if name else ""
+            parts.append(f"## {by}{safe_markdown(prompt.text)}")
         parts.append(_write(_Markdown(), turn, (), ""))
     return "\n\n".join(parts)
 
 
-def transcript_html(messages: Sequence[Message]) -> str:
+def transcript_html(messages: Sequence[Message], me: str = "") -> str:
     """Return a whole conversation as sanitised HTML, prompts included."""
     writer = _Html()
     parts: list[str] = []
+    names = bylines(messages, me)
     for turn in turns(messages):
-        parts.extend(f"<hr>{writer.text(m.text)}" for m in turn if m.type == "user")
+        for prompt in (m for m in turn if m.type == "user"):
+            name = names.get(prompt.client_id, "")
+            by = f"<p><strong>{html.escape(name)}</strong></p>" if name else ""
+            parts.append(f"<hr>{by}{writer.text(prompt.text)}")
         parts.append(_write(writer, turn, (), ""))
     return clean_html("".join(parts))
 

@@ -44,13 +44,15 @@ async def forked(app: App, source: Session, name: str, at: str | None) -> Sessio
         claude_id, uuids = await fork_transcript(
             app.transcripts, info.claude_session_id, cwd=info.cwd, at=cut
         )
-    local = {"local": True, "keep_local": info.keep_local} if info.local else {}
+    stays = info.local and info.role == "owner"
+    local = {"local": True, "keep_local": info.keep_local} if stays else {}
+    whose = f" ({info.owner})" if info.owner else ""
     copy = app.create(
         name or app.free_name(f"{info.name}-fork"),
         claude_id=claude_id,
         **local,
         title=info.title,
-        origin=f"forked from {info.name}",
+        origin=f"forked from {info.name}{whose}",
     ).info
     app.store.put(
         *_copied(messages, copy, uuids),
@@ -83,6 +85,7 @@ def _copied(messages: list[Message], copy: SessionInfo, uuids: dict[str, str]) -
                 "turn_id": turns.setdefault(message.turn_id, new_id()),
                 "uuid": uuids.get(message.uuid or ""),
                 "seq": None,
+                "author_id": None,
                 "cost": 0.0 if message.type == "result" else None,
                 "content": tuple(_unpaid(block) for block in message.content),
             }

@@ -63,6 +63,10 @@ class IPyClaudePolicy(Configurable):
         default_value=None,
         help="Where Claude's key comes from; the user can use no other.",
     ).tag(config=True)
+    sharing = _switch("Whether sessions may be shared with other people, and theirs joined.")
+    editor_approvals = _switch(
+        "Whether a session's editors may be let answer what is asked before a tool runs here."
+    )
     convex_url: Any = Unicode(
         allow_none=True, default_value=None, help="The only Convex deployment."
     ).tag(config=True)
@@ -209,6 +213,48 @@ class Policy:
             changes["env"] = {**options.env, **self._key_env(options)}
         limit = self._limit(options.max_budget_usd, spent_today)
         return replace(options, max_budget_usd=limit, **changes)
+
+    # -- sharing --------------------------------------------------------------------------
+
+    def check_sharing(self) -> None:
+        """Refuse where sessions are not to be shared.
+
+        Raises
+        ------
+        PolicyError
+            It is locked.
+        """
+        if self.locks.sharing == "off":
+            raise PolicyError(
+                "Sessions can't be shared here.",
+                self._why("sharing"),
+                "Sessions stay your own.",
+                lock="sharing",
+            )
+
+    @property
+    def lets_editors_answer(self) -> bool:
+        """Whether editors elsewhere may be let answer what is asked on this machine."""
+        return self.locks.editor_approvals != "off" and self.locks.sharing != "off"
+
+    def check_editor_approvals(self) -> None:
+        """Refuse where nobody else may answer what is asked on this machine.
+
+        Raises
+        ------
+        PolicyError
+            It is locked.
+        """
+        self.check_sharing()
+        if not self.lets_editors_answer:
+            raise PolicyError(
+                "Other people can't be let answer for this machine.",
+                self._why("editor_approvals"),
+                "You answer what is asked here yourself.",
+                lock="editor_approvals",
+            )
+
+    # -- tools ----------------------------------------------------------------------------
 
     def refusal(self, tool: str) -> str:
         """Say why a tool may not be used, or return an empty text."""

@@ -83,13 +83,14 @@ def people_rows(people: People) -> list[Row]:
 
 
 def _other(other: Other) -> str:
-    who = other.label if other.mine else f"{other.label} ({other.name})"
+    who = other.label if other.mine else f"{other.name} ({other.label})"
     return f"{who}, watching" if other.watching else who
 
 
 def _writer(writer: Writer) -> str:
     at = time.strftime("%H:%M:%S", time.localtime(writer.since / 1000))
-    return f"{writer.label}, since {at}"
+    who = f"{writer.name} ({writer.label})" if writer.name else writer.label
+    return f"{who}, since {at}"
 
 
 def sent_words(standing: Standing, left: int, names: str) -> str:

@@ -255,3 +255,21 @@ def test_only_the_administrators_folders_are_read() -> None:
     assert all(folder.parts[:2] in (("/", "etc"), ("/", "usr")) for folder in FOLDERS)
     for name, trait in IPyClaudePolicy.class_traits(config=True).items():
         assert trait.help, name
+
+
+def test_sharing_is_locked(tmp_path: Path) -> None:
+    """Where it is off nothing is shared and nobody else answers; either lock says who set it."""
+    free = policy(tmp_path)
+    free.check_sharing()
+    free.check_editor_approvals()
+    assert free.lets_editors_answer
+    assert policy(tmp_path, SHARING="on").lets_editors_answer
+    for lock in ("sharing", "editor_approvals"):
+        held = policy(tmp_path, **{lock.upper(): "off"})
+        assert not held.lets_editors_answer
+        with pytest.raises(PolicyError, match="administrator has set this") as caught:
+            held.check_editor_approvals()
+        assert caught.value.lock == lock
+    policy(tmp_path, EDITOR_APPROVALS="off").check_sharing()
+    with pytest.raises(PolicyError, match="can't be shared"):
+        policy(tmp_path, SHARING="off").check_sharing()

@@ -79,7 +79,7 @@ def test_who_else_is_here() -> None:
         Other("desk", "Bob", mine=False, watching=True, since=0.0),
     )
     rows = dict(sync_words.people_rows(People(others, Writer("lab-b", 0.0))))
-    assert rows["here too"] == "lab-b; desk (Bob), watching"
+    assert rows["here too"] == "lab-b; Bob (desk), watching"
     assert str(rows["writing"]).startswith("lab-b, since ")
     assert sync_words.people_rows(People()) == []
 

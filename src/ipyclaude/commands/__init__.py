@@ -7,7 +7,7 @@ it belongs to, decorated with its name, its one line of help and its arguments.
 from __future__ import annotations
 
 # Imported in the order in which help lists them.
-from . import looking, opening, syncing, files, rules, lending, signing, linking  # isort: skip
+from . import looking, opening, syncing, sharing, files, rules, lending, signing, linking  # isort: skip
 from .registry import COMMANDS, run
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "opening",
     "rules",
     "run",
+    "sharing",
     "signing",
     "syncing",
 ]

@@ -9,7 +9,7 @@ from ..exporting import export
 from ..extension import App
 from ..output import Output
 from ..tables import show_text, text_bundle
-from .registry import arg, command, whole
+from .registry import arg, command, my_name, whole
 
 
 @command(
@@ -21,7 +21,8 @@ from .registry import arg, command, whole
     session=True,
 )
 def _export(app: App, args: argparse.Namespace) -> None:
-    path = export(app.store, whole(app, app.find(args.name)), args.file, force=args.force)
+    info = whole(app, app.find(args.name))
+    path = export(app.store, info, args.file, force=args.force, me=my_name(app))
     show_text(f"Written to {path}.")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import html
 
-from ..display import bundle, safe_markdown, todo_lines
+from ..display import bundle, bylines, safe_markdown, todo_lines, visible
 from ..exporting import all_messages
 from ..extension import App, working_folder_note
 from ..messages import Message, SessionInfo
+from ..sharing_words import role_rows
 from ..store.replication import Replication
 from ..tables import ago, money, show_bundle, show_table, show_text, size
-from .registry import COMMANDS, arg, chosen, command, count, whole
+from .registry import COMMANDS, arg, chosen, command, count, my_name, whole
 from .syncing import sync_rows
 
 
@@ -26,6 +27,7 @@ def _status(app: App, _: argparse.Namespace) -> None:
         state = "working" if session.running else info.phase.type
         rows += [
             ("session", info.name),
+            *role_rows(info),
             ("id", info.client_id),
             ("state", state),
             ("messages", info.message_count),
@@ -67,7 +69,7 @@ def _row(info: SessionInfo, current: str | None) -> tuple[object, ...]:
     active = ago(info.last_activity_at)
     return (
         mark,
-        info.name,
+        f"{info.name} ({info.owner})" if info.owner else info.name,
         info.title,
         active,
         info.message_count,
@@ -86,13 +88,15 @@ def _row(info: SessionInfo, current: str | None) -> tuple[object, ...]:
 def _show(app: App, args: argparse.Namespace) -> None:
     info = whole(app, chosen(app, args.name))
     messages = all_messages(app.store, info.client_id)
+    names = bylines(messages, my_name(app))
     kept = list(dict.fromkeys(m.turn_id for m in messages))[-args.n :]
     for turn_id in kept:
         turn = [m for m in messages if m.turn_id == turn_id]
         prompt = next((m for m in turn if m.type == "user"), None)
         shown = bundle(turn)
         if prompt is not None:
-            shown = _with_prompt(prompt, shown, turn[-1].client_id[-8:])
+            by = names.get(prompt.client_id, "")
+            shown = _with_prompt(prompt, by, shown, turn[-1].client_id[-8:])
         show_bundle(shown)
     if not kept:
         show_text(f"Nothing has been said in {info.name!r} yet.")
@@ -155,12 +159,13 @@ def _help(app: App, _: argparse.Namespace) -> None:
     show_table(("%claude_session …", ""), rows)
 
 
-def _with_prompt(prompt: Message, shown: dict[str, str], at: str) -> dict[str, str]:
-    """Put the prompt above a turn, and below it the id by which a fork can end there."""
+def _with_prompt(prompt: Message, by: str, shown: dict[str, str], at: str) -> dict[str, str]:
+    """Put the prompt, and who asked, above a turn, and below the id by which a fork ends there."""
+    asked = f"{by}: {prompt.text}" if by else prompt.text
     return {
-        "text/html": f"<h4>{html.escape(prompt.text)}</h4>{shown['text/html']}"
+        "text/html": f"<h4>{html.escape(asked)}</h4>{shown['text/html']}"
         f"<p><small>fork --at {at}</small></p>",
-        "text/markdown": f"#### {safe_markdown(prompt.text)}\n\n{shown['text/markdown']}"
+        "text/markdown": f"#### {safe_markdown(asked)}\n\n{shown['text/markdown']}"
         f"\n\n<small>fork --at {at}</small>",
-        "text/plain": f"> {prompt.text}\n\n{shown['text/plain']}\n(fork --at {at})",
+        "text/plain": f"> {visible(asked)}\n\n{shown['text/plain']}\n(fork --at {at})",
     }

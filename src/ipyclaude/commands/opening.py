@@ -11,8 +11,10 @@ from ..forks import fork
 from ..leases import until_free
 from ..messages import SessionInfo
 from ..output import show_widget
+from ..roles import check_owns
 from ..sync_words import changes
 from ..tables import ago, show_text
+from .confirming import confirmed
 from .registry import arg, chosen, command
 
 
@@ -121,13 +123,11 @@ def _delete(app: App, args: argparse.Namespace) -> None:
     replicated = app.sync is not None and not info.local
     if args.everywhere and not replicated:
         app.synced()
-    if not args.yes:
-        if not app.host.can_ask:
-            raise UsageMistake("Nobody is here to confirm.", fix="Add --yes.")
-        said = input(_question(app, info, everywhere=args.everywhere))
-        if said.strip().lower() not in ("y", "yes"):
-            show_text("Nothing was deleted.")
-            return
+    if args.everywhere:
+        check_owns(info, "delete it everywhere; %claude_session leave is for oneself")
+    if not confirmed(app, _question(app, info, everywhere=args.everywhere), yes=args.yes):
+        show_text("Nothing was deleted.")
+        return
     app.drop(info.client_id)
     if replicated and not args.everywhere:
         words = "deleted here; Convex and your other servers keep it"

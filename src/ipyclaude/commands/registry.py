@@ -94,6 +94,11 @@ def whole(app: App, info: SessionInfo) -> SessionInfo:
     return session.refresh()
 
 
+def my_name(app: App) -> str:
+    """Return what the server calls this machine's person; empty where it was not asked."""
+    return app.sync.replica.name if app.sync is not None else ""
+
+
 def run(app: App, line: str) -> None:
     """Run `%claude_session LINE`.
 

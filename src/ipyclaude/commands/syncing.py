@@ -22,6 +22,7 @@ from ..sync_words import (
 )
 from ..tables import show_table, show_text, text_bundle
 from ..terminal import Printer
+from .confirming import confirmed
 from .registry import arg, chosen, command, whole
 from .waiting import wait
 
@@ -88,13 +89,10 @@ def _drop(app: App, sync: Syncing, session_id: str | None, *, yes: bool) -> None
         show_text("Nothing was refused.")
         return
     show_table(("", ""), refused_rows(parked)[:-1])
-    if not yes:
-        if not app.host.can_ask:
-            raise UsageMistake("Nobody is here to confirm.", fix="Add --yes.")
-        said = input("Give up sending these? They stay on this machine. [y/N] ")
-        if said.strip().lower() not in ("y", "yes"):
-            show_text("Nothing was given up.")
-            return
+    question = "Give up sending these? They stay on this machine. [y/N] "
+    if not confirmed(app, question, yes=yes):
+        show_text("Nothing was given up.")
+        return
     count = sync.drop(session_id)
     show_text(f"{changes(count)} given up; they stay on this machine.")
 
@@ -120,6 +118,17 @@ def _wait(app: App, sync: Syncing, sessions: Collection[str] | None, names: str,
     except TurnStopped:
         return f"{names}: it goes on in the background; %claude_session status says how far it is."
     return sent_words(standing, left, names)
+
+
+def send_now(app: App, sync: Syncing, sessions: Collection[str], names: str) -> tuple[int, str]:
+    """Send what sessions have to send; return how many changes could not go, and why in words."""
+    from ..sending import send
+
+    def unseen(done: int, total: int) -> None:
+        del done, total
+
+    standing, left = wait(app, send(sync.replica, sessions, unseen))
+    return left, sent_words(standing, left, names)
 
 
 @command(
