@@ -343,7 +343,12 @@ class _Import:
             todos = self._todos.todos
             values.append(TodoList(client_id=session_id, session_id=session_id, todos=todos))
         self._writer.add(
-            Portion(self._history.session_id, values, [self._piece(f) for f in self._touched])
+            Portion(
+                self._history.session_id,
+                values,
+                [self._piece(f) for f in self._touched],
+                self._bytes,
+            )
         )
         self._report.messages += len(self._messages)
         self._stored = True
@@ -391,7 +396,7 @@ class _Import:
 
 def _parsed(raw: bytes) -> object:
     try:
-        return from_json(raw)
+        return from_json(raw, cache_strings="keys")  # what is said is seldom said twice
     except ValueError:
         # Slower, but takes lone surrogates and any depth, and says more of what is wrong.
         return json.loads(raw.decode("utf-8"))

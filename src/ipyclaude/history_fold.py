@@ -32,6 +32,8 @@ MessageType = Literal["user", "assistant", "tool", "system", "result"]
 # Texts that the CLI writes in the user's name; no title is made of them.
 _NOT_TYPED = re.compile(r"\s*(<[a-z][\w-]*>|Caveat: |\[Request interrupted)")
 _TITLE = 80
+#: A hexadecimal digit with its upper two bits as a UUID has them there (RFC 9562).
+_VARIANT = {f"{digit:x}": f"{digit & 3 | 8:x}" for digit in range(16)}
 
 
 def stable_id(ms: float, *parts: str) -> str:
@@ -40,12 +42,10 @@ def stable_id(ms: float, *parts: str) -> str:
     Its time is when the thing happened, so imported rows sort among the others; the rest is
     a hash, so that importing again, here or on another server, finds the same rows (S2).
     """
-    hashed = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).digest()
-    digest = int.from_bytes(hashed, "big")
-    number = (int(ms) & (1 << 48) - 1) << 80 | 7 << 76 | (digest >> 100 & 0xFFF) << 64
-    number |= 0b10 << 62 | digest & (1 << 62) - 1
-    text = f"{number:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+    when = f"{int(ms) & (1 << 48) - 1:012x}"
+    variant = _VARIANT[digest[48]]
+    return f"{when[:8]}-{when[8:]}-7{digest[36:39]}-{variant}{digest[49:52]}-{digest[52:]}"
 
 
 def time_of(entry: Entry) -> float | None:

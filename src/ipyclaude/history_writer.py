@@ -1,7 +1,11 @@
-"""Stores what an import has read: several sessions in one transaction, each of them whole."""
+"""Stores what an import has read: several sessions in one transaction, each of them whole.
+
+What needs no Python goes on beside the reading, in threads: compressing, and committing.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
 #: Bytes read after which they are stored: a transaction costs far more than a line does.
-_ENOUGH = 16 << 20
+_ENOUGH = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Portion:
     claude_id: str
     values: Sequence[Value]
     pieces: Sequence[Piece]
+    #: In bytes, of the lines.
+    size: int
+
+
+_Waiting = tuple[Portion, list[Future[list[Packed]]]]
 
 
 class Writer:
@@ -42,8 +51,10 @@ class Writer:
 
     def __init__(self, store: SqliteStore, transcripts: TranscriptStore) -> None:
         self._store, self._transcripts = store, transcripts
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ipyclaude-import")
-        self._waiting = list[tuple[Portion, list[Future[list[Packed]]]]]()
+        self._packer = ThreadPoolExecutor(1, thread_name_prefix="ipyclaude-pack")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix="ipyclaude-keep")
+        self._storing: Future[None] | None = None
+        self._waiting = list[_Waiting]()
         self._size = 0
 
     def __enter__(self) -> Writer:
@@ -53,15 +64,16 @@ class Writer:
         try:
             if kind is None:
                 self.store()
+                self._stored()
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            self._packer.shutdown(cancel_futures=True)
+            self._keeper.shutdown()
 
     def add(self, portion: Portion) -> None:
         """Take a portion in."""
-        # Compressing needs neither a lock of ours nor Python's: it goes on beside the reading.
-        texts = [[line.text for line in piece.lines] for piece in portion.pieces]
-        self._waiting.append((portion, [self._pool.submit(pack, part) for part in texts]))
-        self._size += sum(len(text) for part in texts for text in part)
+        packed = [self._packer.submit(pack, piece.lines) for piece in portion.pieces]
+        self._waiting.append((portion, packed))
+        self._size += portion.size
         if self._size >= _ENOUGH:
             self.store()
 
@@ -69,14 +81,28 @@ class Writer:
         """Have stored what was read of this session."""
         if any(portion.claude_id == claude_id for portion, _ in self._waiting):
             self.store()
+            self._stored()
 
     def store(self) -> None:
-        """Store all that waits, in one transaction."""
+        """Store all that waits, in one transaction; its commit may go on when this returns."""
         waiting, self._waiting, self._size = self._waiting, [], 0
-        if not waiting:
-            return
+        self._stored()
+        if waiting:
+            # Not while it is written: each row would wait for its turn with Python's lock.
+            written = threading.Event()
+            self._storing = self._keeper.submit(self._write, waiting, written)
+            self._storing.add_done_callback(lambda _: written.set())
+            written.wait()
+
+    def _stored(self) -> None:
+        """Wait for the commit; raise if it failed."""
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            storing.result()
+
+    def _write(self, waiting: list[_Waiting], written: threading.Event) -> None:
         with self._store.batch() as batch:
-            batch.put([value for portion, _ in waiting for value in portion.values])
+            insert = batch.prepare([v for portion, _ in waiting for v in portion.values])
             for portion, packed in waiting:
                 for piece, chunks in zip(portion.pieces, packed, strict=True):
                     if piece.lines:
@@ -84,3 +110,5 @@ class Writer:
                             batch, piece.key, piece.lines, piece.entries, chunks.result
                         )
                     _imports.write(batch.db, piece.mark)
+            written.set()
+            insert()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from claude_agent_sdk import fold_session_summary
 
 from ipyclaude import history
-from ipyclaude.exceptions import HistoryError
+from ipyclaude.exceptions import HistoryError, StoreLocked
 from ipyclaude.history import ImportReport, find_history, import_history
 from ipyclaude.messages import SessionInfo, ThinkingBlock, UnknownBlock
 from ipyclaude.store.sqlite import SqliteStore
@@ -350,3 +352,29 @@ def test_find(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HistoryError) as caught:
         import_history(scene.store, scene.transcripts, [scene.config / "nothing.jsonl"])
     assert "nothing.jsonl" in str(caught.value)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_what_could_not_be_stored_is_told_and_comes_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """An import that the store refuses in the middle says so; the next one brings the rest."""
+    monkeypatch.setattr(history, "_BATCH_LINES", 2)
+    entries = [scene.user(str(number)) for number in range(6)]
+    scene.write(*entries)
+    batch, calls = scene.store.batch, itertools.count(1)
+
+    @contextmanager
+    def refusing(**how: bool) -> Generator[Any, None, None]:
+        with batch(**how) as made:
+            yield made
+            if next(calls) == at:
+                raise StoreLocked("The store is locked.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scene.store, "batch", refusing)
+        with pytest.raises(StoreLocked):
+            scene.run()
+    scene.run()
+    assert [said for _, said in scene.shown()] == list("012345")
+    assert scene.raw() == entries

@@ -168,3 +168,18 @@ def test_queries_use_indexes(store: SqliteStore, name: str) -> None:
             assert not re.search(r"^SCAN (?!\(subquery|m\b)", text, re.MULTILINE), (sql, text)
         if name in ("list", "last page", "page before", "turn"):
             assert "TEMP B-TREE" not in text, (sql, text)
+
+
+def test_many_at_once_are_as_one_by_one(store: SqliteStore) -> None:
+    """Of a message that is given twice among many the last stays; it is counted and found once."""
+    info = SessionInfo(name="many", cwd="")
+    rows = [message(info, f"word{number}x") for number in range(1200)]
+    better = rows[7].model_copy(update={"content": (TextBlock(text="better"),)})
+    store.put(info, rows[0])
+    store.put(*rows, better)
+    assert store.messages(info.client_id, limit=2000).messages == (*rows[:7], better, *rows[8:])
+    found = store.session(info.client_id)
+    assert found is not None
+    assert found.message_count == 1200
+    assert [hit.message.client_id for hit in store.search("better")] == [better.client_id]
+    assert store.search("word7x") == []

@@ -12,7 +12,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..messages import new_id, now_ms
 from . import _outbox
@@ -60,8 +60,7 @@ class Chunk:
     seq: int = 0
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One entry: its JSON text in UTF-8, and its uuid where it has one."""
 
     text: bytes
@@ -129,9 +128,10 @@ def continues(db: sqlite3.Connection, key: Key, parents: Sequence[str]) -> str |
     return str(row[0]) if row else None
 
 
-def pack(texts: Iterable[bytes]) -> list[Packed]:
+def pack(lines: Iterable[Line]) -> list[Packed]:
     """Compress entries into chunks; long, and on a thread of its own it holds nobody up."""
-    return [(len(part), zlib.compress(b"\n".join(part), LEVEL)) for part in _cut(texts)]
+    parts = _cut(line.text for line in lines)
+    return [(len(part), zlib.compress(b"\n".join(part), LEVEL)) for part in parts]
 
 
 def append(
@@ -163,10 +163,8 @@ def append(
         "INSERT INTO transcript_uuids VALUES (?, ?)",
         [(transcript, safe(u)) for n in new if (u := lines[n].uuid) is not None],
     )
-    if packed is None or len(new) < len(lines):
-        parts = pack(lines[n].text for n in new)
-    else:
-        parts = packed()
+    ready = packed if packed is not None and len(new) == len(lines) else None
+    parts = ready() if ready is not None else pack(lines[n] for n in new)
     for count, data in parts:
         _write_chunk(batch, transcript, key, count, data)
     return transcript, new

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from itertools import chain
 
 from ..exceptions import SessionNotFound
 from ..messages import Message, SessionInfo
@@ -17,6 +19,9 @@ _KEPT_SQL = (
 #: What `session_from` reads, of `sessions AS s`.
 SESSION_COLUMNS = f"s.data, {_KEPT_SQL}"
 
+#: 14 columns times so many are below SQLite's limit of 32,766 parameters.
+_AT_ONCE = 500
+
 COUNT = (
     "UPDATE sessions SET message_count = message_count + ?, cost_usd = cost_usd + ?"
     " WHERE client_id = ?"
@@ -28,11 +33,12 @@ FORGET = (
     " remote_expires_at = NULL WHERE client_id = ?"
 )
 
-INSERT_MESSAGE = """
+INTO_MESSAGES = """
 INSERT INTO messages (client_id, session_id, rev, ord, turn_id, type, timestamp, prompt_hash,
     outcome, cost_usd, input_tokens, output_tokens, data, pos)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+INTO_INDEX = "INSERT INTO messages_fts (rowid, text) "
+INSERT_MESSAGE = f"{INTO_MESSAGES} VALUES ({', '.join('?' * 14)})"
 
 UPDATE_MESSAGE = """
 UPDATE messages SET client_id = ?, session_id = ?, rev = ?, ord = ?, turn_id = ?, type = ?,
@@ -65,6 +71,14 @@ def message_row(message: Message, rev: int, pos: int, was: int | None = None) ->
         cost_of(message), result.input_tokens if result else 0,
         result.output_tokens if result else 0, dump(message), pos,
     )  # fmt: skip
+
+
+def insert_many(db: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write rows by few statements: after each one, Python's lock may have to be waited for."""
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        marks = f"({','.join('?' * len(part[0]))})"
+        db.execute(f"{into} VALUES {','.join([marks] * len(part))}", list(chain(*part)))
 
 
 def write_session(db: sqlite3.Connection, info: SessionInfo, rev: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..messages import (
     Approval,
@@ -20,11 +20,14 @@ from ._rows import (
     COUNT,
     FORGET,
     INSERT_MESSAGE,
+    INTO_INDEX,
+    INTO_MESSAGES,
     SESSION_COLUMNS,
     UPDATE_MESSAGE,
     bare,
     gone,
     index,
+    insert_many,
     message_row,
     unindex_all,
     write_session,
@@ -74,16 +77,25 @@ class Batch:
 
     def put(self, values: Iterable[Value]) -> None:
         """Write values, sessions first, so that the rest finds theirs."""
+        self.prepare(values)()
+
+    def prepare(self, values: Iterable[Value]) -> Callable[[], None]:
+        """Write values, but leave new messages that are many to what is returned.
+
+        That needs hardly any Python, so other threads can go on meanwhile.
+        """
         rest = list[Value]()
         for value in values:
             if isinstance(value, SessionInfo):
                 self._session(value)
             else:
                 rest.append(value)
-        new = self._new_messages([v for v in rest if isinstance(v, Message)])
+        messages = [v for v in rest if isinstance(v, Message)]
+        new = self._new(messages) if len(messages) >= _MANY else {}
         for value in rest:
-            if id(value) not in new:
+            if not (isinstance(value, Message) and value.client_id in new):
                 self._put(value)
+        return self._prepare_messages(list(new.values()))
 
     def _put(self, value: Value) -> None:
         if isinstance(value, Message):
@@ -174,16 +186,12 @@ class Batch:
         self.db.execute("DELETE FROM tails WHERE message_id = ?", (message.client_id,))
         self._replicate("message", message.client_id, message.session_id, rev)
 
-    def _new_messages(self, messages: list[Message]) -> set[int]:
-        """Write many messages at once, an import's; return which (those that weren't here)."""
-        if len(messages) < _MANY:
-            return set()
+    def _new(self, messages: list[Message]) -> dict[str, Message]:
+        """Return those that aren't here, as they were last given."""
         known = self._known([m.client_id for m in messages])
-        new = list[Message]()
-        for message in messages:
-            if message.client_id not in known:
-                known.add(message.client_id)
-                new.append(message)
+        return {m.client_id: m for m in messages if m.client_id not in known}
+
+    def _prepare_messages(self, new: list[Message]) -> Callable[[], None]:
         first = self._new_position()
         rows, texts = list[tuple[object, ...]](), list[tuple[int, str]]()
         for pos, message in enumerate(new, first):
@@ -192,16 +200,19 @@ class Batch:
             text = indexed_text(message)
             if text:
                 texts.append((pos, text))
-        self.db.executemany(INSERT_MESSAGE, rows)
-        self.db.executemany("INSERT INTO messages_fts (rowid, text) VALUES (?, ?)", texts)
         self._count_many(new)
-        if self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
+        if new and self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
             ids = [(m.client_id,) for m in new]
             self.db.executemany("DELETE FROM tails WHERE message_id = ?", ids)
         if self._announce:
             new_rows = [row[:3] for row in rows if not self._is_local(str(row[1]))]
             _outbox.enqueue_many(self.db, "message", new_rows)
-        return {id(message) for message in new}
+
+        def insert() -> None:
+            insert_many(self.db, INTO_MESSAGES, rows)
+            insert_many(self.db, INTO_INDEX, texts)
+
+        return insert
 
     def _known(self, ids: list[str]) -> set[str]:
         found: set[str] = set()
