@@ -49,7 +49,7 @@ async def connected(
         await client.close()
 
 
-async def until(client: ConvexClient, kind: CloudKind, seconds: float = 20) -> CloudState:
+async def until(client: ConvexClient, kind: CloudKind, seconds: float = 120) -> CloudState:
     """Wait until the client is in a state."""
     reached = asyncio.Event()
 
@@ -64,6 +64,16 @@ async def until(client: ConvexClient, kind: CloudKind, seconds: float = 20) -> C
     finally:
         unsubscribe()
     return client.state
+
+
+async def items(client: ConvexClient) -> list[Any]:
+    """Read what was pushed."""
+    return await client.query("items:list", {"list": "a"})
+
+
+async def push(client: ConvexClient, value: Any) -> Any:
+    """Add an item; twice if it runs twice."""
+    return await client.mutation("items:push", {"list": "a", "value": value})
 
 
 @dataclass

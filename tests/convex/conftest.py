@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from clients import Tokens
 from convex_server import SERVER, ConvexServer, Faults, build_push, deployed
+from machines import Machine, Make
 from tokens import Issuer, MakeToken
+
+from ipyclaude.messages import new_id
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +42,22 @@ def convex(convex_session: ConvexServer) -> Iterator[ConvexServer]:
 
 
 @pytest.fixture
+def token(make_token: MakeToken) -> str:
+    """A person of this test's own, who is nobody else's in the deployment."""
+    return make_token(f"ada-{new_id()}")
+
+
+@pytest.fixture
+def make(convex: ConvexServer, token: str, tmp_path: Path) -> Make:
+    """Make machines of that person, or of another who has a token."""
+
+    def make(name: str, *, token: str = token, file: str = "store.db", **options: Any) -> Machine:
+        return Machine(convex.url, token, tmp_path / name / file, **options)
+
+    return make
+
+
+@pytest.fixture
 def faults(convex: ConvexServer) -> Faults:
     """Faults of the product's deployment, forgotten after the test."""
     return convex.faults
@@ -61,3 +82,16 @@ def sample(sample_session: ConvexServer) -> Iterator[ConvexServer]:
     """The sample deployment, without faults."""
     yield sample_session
     sample_session.faults.clear()
+
+
+@pytest.fixture
+def someone(make_token: MakeToken) -> Callable[[], Tokens]:
+    """Make a token source of a user of this test alone."""
+    name = f"u{new_id()}"
+    return lambda: Tokens(make_token(name))
+
+
+@pytest.fixture
+def source(someone: Callable[[], Tokens]) -> Tokens:
+    """A token source of a user of this test alone."""
+    return someone()

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from claude_agent_sdk import fold_session_summary
-
+from ipyclaude.engine.forking import fold_summary
 from ipyclaude.identity.static import StaticToken
 from ipyclaude.messages import Message, SessionInfo, TextBlock, Todo, TodoList, Value
 from ipyclaude.replica._timing import Timing
@@ -18,6 +17,8 @@ from ipyclaude.replica.replica import Replica
 from ipyclaude.replica.transcripts import ReplicatedTranscripts
 from ipyclaude.store.sqlite import SqliteStore
 
+#: Seconds; only what never comes reaches it.
+PATIENCE = 120.0
 #: As the product's, but without its patience.
 QUICK = Timing(first_wait=0.02, longest_wait=0.2, refused=0.2)
 
@@ -43,7 +44,7 @@ class Machine:
         read = token if callable(token) else lambda: token
         self.cloud = ConvexClient(url, StaticToken(read), timing=QUICK)
         self.transcripts = ReplicatedTranscripts(
-            self.store, fold=fold_session_summary, cloud=self.cloud, wrote=lambda: self.wrote()
+            self.store, fold=fold_summary, cloud=self.cloud, wrote=lambda: self.wrote()
         )
         named: dict[str, Any] = {"server": path.parent.name, "holder": str(path), **options}
         self.holder: str = named["holder"]
@@ -60,7 +61,7 @@ class Machine:
 
     # -- waiting ------------------------------------------------------------------------
 
-    async def until(self, true: Callable[[], Any], seconds: float = 20) -> Any:
+    async def until(self, true: Callable[[], Any], seconds: float = PATIENCE) -> Any:
         """Wait until something is true of the store; looks whenever something was written."""
         changed = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -94,10 +95,10 @@ class Machine:
         """Wait for a session by name, open it, and wait for all that it holds."""
         info = await self.until(lambda: self.store.session(name))
         self.replica.open(info)
-        assert await self.replica.whole(info.client_id, 20)
+        assert await self.replica.whole(info.client_id, PATIENCE)
         return info
 
-    async def flushed(self, seconds: float = 20) -> None:
+    async def flushed(self, seconds: float = PATIENCE) -> None:
         """Wait until all is sent."""
         async with _deadline(seconds):
             await self.replica.flush()
@@ -111,6 +112,20 @@ class Machine:
     def texts(self, session_id: str) -> list[str]:
         """Return the texts of all messages of a session, in order."""
         return [message.text for message in self.messages(session_id)]
+
+
+Make = Callable[..., Machine]
+
+
+async def shared(a: Machine, *others: Machine) -> SessionInfo:
+    """Make a session on one machine and open it on all."""
+    info = SessionInfo(name="one", cwd="")
+    a.store.put(info)
+    a.replica.open(info)
+    await a.flushed()
+    for other in others:
+        await other.opened("one")
+    return info
 
 
 @asynccontextmanager

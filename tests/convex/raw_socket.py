@@ -52,7 +52,7 @@ class RawSocket:
         """Send a message."""
         self.socket.send(json.dumps(message))
 
-    def receive(self, timeout: float = 10) -> dict[str, Any]:
+    def receive(self, timeout: float = 60) -> dict[str, Any]:
         """Return the next message that is no ping."""
         while True:
             message = json.loads(self.socket.recv(timeout=timeout))

@@ -63,10 +63,10 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Wait for what the deployment does in the background, 20 s at most."""
-    end = time.monotonic() + 20
+    """Wait for what the deployment does in the background, two minutes at most."""
+    end = time.monotonic() + 120
     while not holds():
-        assert time.monotonic() < end, "It did not happen within 20 s."
+        assert time.monotonic() < end, "It did not happen."
 
 
 def test_two_writers_never_hold_one_lease(person: Person) -> None:

@@ -9,39 +9,20 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from convex_server import ConvexServer, Faults
-from machines import Machine, exchange, message, running
-from tokens import MakeToken
+from machines import Machine, Make, exchange, message, running
 
-from ipyclaude.messages import Message, SessionInfo, TodoList, new_id
+from ipyclaude.messages import Message, SessionInfo, TodoList
 from ipyclaude.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.asyncio
 
-Make = Callable[..., Machine]
 EXCHANGES = 50
-
-
-@pytest.fixture
-def token(make_token: MakeToken) -> str:
-    """A person of this test's own."""
-    return make_token(f"ada-{new_id()}")
-
-
-@pytest.fixture
-def make(convex: ConvexServer, token: str, tmp_path: Path) -> Make:
-    """Make machines of one person."""
-
-    def make(name: str) -> Machine:
-        return Machine(convex.url, token, tmp_path / name / "store.db")
-
-    return make
 
 
 def texts_of(exchanges: int) -> list[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from convex_server import ConvexServer
-from machines import Machine, exchange, message, running, todo_list
+from machines import Machine, Make, exchange, message, running, todo_list
 from tokens import MakeToken
 
 from ipyclaude.messages import (
@@ -24,19 +23,6 @@ from ipyclaude.messages import (
 )
 
 pytestmark = pytest.mark.asyncio
-
-Make = Callable[..., Machine]
-
-
-@pytest.fixture
-def make(convex: ConvexServer, make_token: MakeToken, tmp_path: Path) -> Make:
-    """Make machines of one person, who is nobody else's in the deployment."""
-    ada = make_token(f"ada-{new_id()}")
-
-    def make(name: str, *, token: str = ada, file: str = "store.db", **options: Any) -> Machine:
-        return Machine(convex.url, token, tmp_path / name / file, **options)
-
-    return make
 
 
 async def test_all_of_a_session_is_there(make: Make) -> None:

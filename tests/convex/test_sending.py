@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from convex_server import ConvexServer
-from machines import Machine, message, running
-from tokens import MakeToken
+from machines import Machine, Make, message, running
 
 from ipyclaude import sending
 from ipyclaude.messages import SessionInfo, new_id
@@ -17,15 +14,6 @@ from ipyclaude.replica.people import Writer, writer
 from ipyclaude.sending import send
 
 pytestmark = pytest.mark.asyncio
-
-Make = Callable[[str], Machine]
-
-
-@pytest.fixture
-def make(convex: ConvexServer, make_token: MakeToken, tmp_path: Path) -> Make:
-    """Make machines of one person."""
-    ada = make_token(f"ada-{new_id()}")
-    return lambda name: Machine(convex.url, ada, tmp_path / name / "store.db")
 
 
 def ignore(done: int, total: int) -> None:

@@ -4,48 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from convex_server import ConvexServer
 from desks import Desk
-from machines import Machine, running
-from tokens import MakeToken
+from machines import PATIENCE, Make, running, shared
 
 from ipyclaude.engine import BlockDelta, BlockStarted, MessageDone, ToolRequest
-from ipyclaude.messages import Approval, SessionInfo, TextBlock, ThinkingBlock, new_id
+from ipyclaude.messages import Approval, TextBlock, ThinkingBlock
 from ipyclaude.permissions import shown
 from ipyclaude.testing.engines import Step, say
 
 pytestmark = pytest.mark.asyncio
 
-Make = Callable[..., Machine]
 
-
-@pytest.fixture
-def make(convex: ConvexServer, make_token: MakeToken, tmp_path: Path) -> Make:
-    """Make machines of one person, who is nobody else's in the deployment."""
-    ada = make_token(f"ada-{new_id()}")
-
-    def make(name: str, **options: Any) -> Machine:
-        return Machine(convex.url, ada, tmp_path / name / "store.db", **options)
-
-    return make
-
-
-async def shared(a: Machine, *others: Machine) -> SessionInfo:
-    """Make a session on one machine and open it on all."""
-    info = SessionInfo(name="one", cwd="")
-    a.store.put(info)
-    a.replica.open(info)
-    await a.flushed()
-    for other in others:
-        await other.opened("one")
-    return info
-
-
-async def until(true: Callable[[], Any], seconds: float = 20) -> None:
+async def until(true: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Wait until something is true that no event tells of."""
     for _ in range(round(seconds / 0.02)):
         if true():
