@@ -24,7 +24,7 @@ export class Queue {
   }
 
   private row({ id, text, held, telling }: Queued): HTMLElement {
-    const now = held ? "Send" : "Stop and send now";
+    const now = held ? "Send" : "Stop & send";
     const tell = "Let Claude hear it now, at its next step";
     return h(
       "li",
