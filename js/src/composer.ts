@@ -11,7 +11,7 @@ import { Queue } from "./queue";
 import { running, type State, textOf } from "./state";
 import { type Command, Suggest } from "./suggest";
 import { Uploads } from "./uploads";
-import type { Message } from "./wire";
+import type { Message, SessionInfo, Unsent } from "./wire";
 
 /** What the composer asks of the view around it. */
 export interface Around {
@@ -19,6 +19,13 @@ export interface Around {
   find(): void;
   /** The notebook's cells; null where the host keeps them to itself. */
   cells(): readonly Seen[] | null;
+}
+
+/** Why a person may not write in a session; empty where they may. */
+function readsOnly({ role, owner }: SessionInfo): string {
+  const who = owner || "Its owner";
+  if (role === "viewer") return `${who} shared this session with you to read.`;
+  return role === "none" ? "This session is not shared with you any more." : "";
 }
 
 export class Composer {
@@ -32,6 +39,7 @@ export class Composer {
   private readonly suggest: Suggest;
   private readonly controls: Controls;
   private readonly queue: Queue;
+  private readonly forkButton = button("fork-whole", "Go on in a copy", () => this.fork());
   private session: string | null = null;
   /** The turn whose prompt is being edited. */
   private editing: string | null = null;
@@ -81,7 +89,19 @@ export class Composer {
     this.sendButton.setAttribute("aria-label", this.sendButton.title);
     this.controls.draw(state);
     this.queue.draw(state);
+    this.restrict(state.session);
     this.enable();
+  }
+
+  /** A reader of somebody's session is told so, and can go on in a copy. */
+  private restrict(session: SessionInfo | null): void {
+    const words = session ? readsOnly(session) : "";
+    this.area.disabled = Boolean(words);
+    this.uploads.opener.disabled = Boolean(words);
+    this.forkButton.hidden = !words;
+    if (!words) return;
+    this.el.dataset.state = "reads";
+    setText(this.hint, words);
   }
 
   destroy(): void {
@@ -125,7 +145,7 @@ export class Composer {
 
   private build(): HTMLElement {
     const box = h("div", { class: "ipc-box" }, this.area, this.uploads.opener, this.sendButton);
-    const foot = h("div", { class: "ipc-foot" }, this.controls.el, this.hint);
+    const foot = h("div", { class: "ipc-foot" }, this.controls.el, this.hint, this.forkButton);
     const el = h(
       "div",
       {
@@ -149,19 +169,23 @@ export class Composer {
   }
 
   private commands(): Command[] {
-    const ask = (request: Parameters<Page["ask"]>[0]) =>
-      void this.page.ask(request).catch((error) => this.failure.show(error));
+    const make = () => this.request({ type: "new_session", name: "" });
     return [
-      { name: "new", detail: "New session", run: () => ask({ type: "new_session", name: "" }) },
-      {
-        name: "fork",
-        detail: "Go on in a copy",
-        run: () => ask({ type: "fork", session_id: null, at: null, name: "" }),
-      },
+      { name: "new", detail: "New session", run: make },
+      { name: "fork", detail: "Go on in a copy", run: () => this.fork() },
       { name: "find", detail: "Find words or a prompt", run: () => this.around.find() },
       { name: "plan", detail: "Plan mode on or off", run: () => this.controls.togglePlan() },
       { name: "stop", detail: "Stop the running turn", run: () => this.around.stop() },
     ];
+  }
+
+  private request(request: Unsent): void {
+    this.failure.clear();
+    this.page.ask(request).catch((error) => this.failure.show(error));
+  }
+
+  private fork(): void {
+    this.request({ type: "fork", session_id: null, at: null, name: "" });
   }
 
   private files(event: Event, from: DataTransfer | null): void {

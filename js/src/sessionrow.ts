@@ -11,6 +11,8 @@ export interface SessionDeeds {
   archive(id: string, archived: boolean): void;
   fork(id: string): void;
   remove(session: SessionInfo, row: HTMLElement): void;
+  /** Let somebody in; what comes of it is shown in the row. */
+  share(session: SessionInfo, row: HTMLElement): void;
   key(event: KeyboardEvent): void;
 }
 
@@ -55,6 +57,7 @@ export function sessionRow(
       { class: "ipc-session-head" },
       h("strong", {}, session.name),
       current && icon("check"),
+      guest(session),
     ),
     session.title && h("span", { class: "ipc-session-title" }, session.title),
     h(
@@ -65,6 +68,11 @@ export function sessionRow(
     ),
   );
   const row = h("li", { class: "ipc-session-row" }, open, actions(session, deeds, rename, remove));
+  if (keeping.replicates && session.role === "owner") {
+    const label = `Let somebody into ${session.name}`;
+    const share = button("share-session", label, () => deeds.share(session, row), icon("share"));
+    row.querySelector(".ipc-session-actions")?.prepend(share);
+  }
   function rename(): void {
     editName(session, row, open, deeds);
   }
@@ -78,6 +86,13 @@ export function sessionRow(
     if (event.key === "F2" || event.key === "Delete") event.preventDefault();
   }
   return row;
+}
+
+/** Whose it is, and what one may do in it, where it is not one's own. */
+function guest({ role, owner }: SessionInfo): HTMLElement | null {
+  if (role === "owner") return null;
+  const words = { editor: "you may write", viewer: "you may read", none: "no longer shared" }[role];
+  return h("span", { class: "ipc-chip" }, `${owner || "Somebody"}'s · ${words}`);
 }
 
 /** `pid@host/…`: the host is what a person knows. */

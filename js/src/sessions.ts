@@ -8,6 +8,7 @@ import type { Page } from "./page";
 import { fromField, walk } from "./picker";
 import { Popover } from "./popover";
 import { sessionRow } from "./sessionrow";
+import { shareRow } from "./share";
 import type { State } from "./state";
 import type { SessionInfo, SessionsResult, Unsent } from "./wire";
 
@@ -121,6 +122,7 @@ export class Sessions {
       rename: (id: string, name: string) => void this.renamed(id, name),
       archive: (id: string, archived: boolean) => void this.archived(id, archived),
       fork: (id: string) => void this.fork(id),
+      share: (each: SessionInfo, row: HTMLElement) => shareRow(this.page, each, row),
       remove: (each: SessionInfo, row: HTMLElement) => this.remove(each, row),
       key: (event: KeyboardEvent) => walk(event, this.list, this.search),
     };

@@ -31,6 +31,7 @@ export type Request =
   | p.OpenSession
   | p.NewSession
   | p.SyncSession
+  | p.Share
   | p.TakeOver
   | p.Configure
   | p.ListRules
@@ -61,6 +62,7 @@ export interface Results {
   open_session: null;
   new_session: null;
   sync_session: p.Status;
+  share: p.ShareResult;
   take_over: null;
   configure: p.Status;
   rules: p.RulesResult;

@@ -171,6 +171,23 @@ describe("the composer", () => {
     );
   });
 
+  test("is shut for a reader of somebody's session, who can go on in a copy", async () => {
+    const { model, el, area } = await composer({
+      session: session({ role: "viewer", owner: "Ann" }),
+    });
+    expect(area.disabled).toBe(true);
+    expect(el.querySelector(".ipc-hint")?.textContent).toContain("Ann shared this session");
+    model.answers.fork = () => null;
+    one(el, "fork-whole").click();
+    expect(last(model)).toMatchObject({ type: "fork", at: null });
+    model.events({ type: "session", session: session({ role: "editor", owner: "Ann" }) });
+    await frame();
+    expect([area.disabled, one(el, "fork-whole").hidden]).toEqual([false, true]);
+    model.events({ type: "session", session: session({ role: "none", owner: "Ann" }) });
+    await frame();
+    expect(el.querySelector(".ipc-hint")?.textContent).toContain("not shared with you any more");
+  });
+
   test("each session keeps its draft, over a reload too", async () => {
     const first = await composer();
     first.type("half a thou");

@@ -60,6 +60,29 @@ describe("the panels", () => {
     expect(one(el, "session-panel").hidden).toBe(true);
   });
 
+  test("somebody is let in by a code, to read or to write; others' sessions say whose they are", async () => {
+    const { model, el } = await ready();
+    const rows = [session(), session({ client_id: "s-2", role: "viewer", owner: "Ann" })];
+    model.answers.sessions = () => ({
+      sessions: rows,
+      current: "s-1",
+      replicates: true,
+      waiting: {},
+    });
+    model.answers.share = () => ({ line: "%claude_session join ABC", until: "Friday" });
+    one(el, "sessions").click();
+    await frame();
+    expect(all(el, "session")[1]?.textContent).toContain("Ann's · you may read");
+    one(el, "share-session").click();
+    one<HTMLSelectElement>(el, "share-role").value = "editor";
+    one(el, "share-make").click();
+    expect(last(model)).toMatchObject({ type: "share", session_id: "s-1", role: "editor" });
+    await frame();
+    expect(one(el, "share-line").textContent).toContain("%claude_session join ABC");
+    one(el, "share-session").click();
+    expect(all(el, "share-form")).toEqual([]);
+  });
+
   test("remembered permissions can be seen and revoked (S12)", async () => {
     const { model, el } = await ready();
     const rule = { client_id: "r", pattern: "Bash(ls:*)", behavior: "allow", session_id: null };

@@ -223,6 +223,9 @@ class ClaudeChat(View):
         self._channel.push([p.StatusChanged(status=status)])
         return wire(status)
 
+    async def _on_share(self, request: r.Share) -> dict[str, Any]:
+        return wire(await self._desk.share(request.session_id, request.role))
+
     async def _on_take_over(self, request: r.TakeOver) -> None:
         del request  # it says nothing more
         await self._desk.take_over(self._current())

@@ -24,6 +24,7 @@ from .policy import Policy
 from .protocol import Status
 from .queueing import PromptQueue
 from .recovery import abandoned
+from .requests import GuestRole, ShareResult
 from .runtime import Runtime
 from .session import Session
 from .settings import IPyClaude
@@ -339,6 +340,12 @@ class App:
     def sync_session(self, session: Session) -> None:
         """Let the session go to Convex (any thread)."""
         self.send(session.refresh())
+
+    async def share(self, session_id: str, role: GuestRole) -> ShareResult:
+        """Make a code by which one person may join a session."""
+        from .inviting import invite
+
+        return await invite(self, session_id, role)
 
     def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
         """Say how many changes of each session have yet to go; None where sessions stay here."""

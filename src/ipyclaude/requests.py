@@ -271,6 +271,25 @@ class SyncSession(_Request):
     type: Literal["sync_session"] = "sync_session"
 
 
+#: What a person can be invited as.
+GuestRole = Literal["viewer", "editor"]
+
+
+class Share(_Request):
+    """Make a code by which one person may join a session of one's own. Result: `ShareResult`."""
+
+    type: Literal["share"] = "share"
+    session_id: str
+    role: GuestRole = "viewer"
+
+
+class ShareResult(Wire):
+    """What that person runs, and until when it works."""
+
+    line: str
+    until: str
+
+
 class TakeOver(_Request):
     """End the turn that somebody else runs in one's own session. Result: null."""
 
@@ -346,6 +365,7 @@ Request = Annotated[
     | OpenSession
     | NewSession
     | SyncSession
+    | Share
     | TakeOver
     | Configure
     | ListRules

@@ -125,6 +125,10 @@ class Desk(Protocol):
         """The user's variables."""
         ...
 
+    async def share(self, session_id: str, role: r.GuestRole) -> r.ShareResult:
+        """Make a code by which one person may join a session."""
+        ...
+
     def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
         """Say how many changes of each session have yet to go; None where sessions stay here."""
         ...

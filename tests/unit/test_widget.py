@@ -46,6 +46,7 @@ from ipyclaude.protocol import (
     TurnState,
 )
 from ipyclaude.queueing import PromptQueue
+from ipyclaude.requests import GuestRole, ShareResult
 from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
@@ -141,6 +142,9 @@ class FakeDesk:
     def sync_session(self, session: Session) -> None:
         info = session.info.model_copy(update={"local": False})
         self.store.put(info)
+
+    async def share(self, session_id: str, role: GuestRole) -> ShareResult:
+        return ShareResult(line=f"%claude_session join {role.upper()}", until="tomorrow")
 
     def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
         return {each: 2 for each in session_ids if each == SID}
