@@ -20,7 +20,7 @@ from ipyclaude.replica import Subscription
 from ipyclaude.replica.convex import ConvexClient
 from ipyclaude.replica.rows import message_input, session_input
 
-from .cloud import Bench, deployed, message
+from .cloud.bench import Bench, deployed, message
 
 WATCHERS = (1, 10, 100, 1000)
 MESSAGES = 10
