@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from convex_server import ADMIN_KEY, ROOT, ConvexServer, Refused
@@ -140,6 +144,64 @@ def test_accounts_of_its_own(package: Path, home: Path, server: ConvexServer) ->
     assert "has no account any more" in removed.stdout
 
 
+def test_deploys_to_the_cloud_with_a_deploy_key(
+    package: Path, home: Path, server: ConvexServer, tmp_path: Path
+) -> None:
+    """With `CONVEX_DEPLOY_KEY` the CLI asks Convex's own service, whose part is played here, which
+    deployment the key is of; the functions reach that one."""
+    with provision_host(server.url) as (address, asked):
+        # Convex's own developers point the CLI elsewhere so; what we deploy with drops it.
+        wrap_node(tmp_path, home, f"export CONVEX_PROVISION_HOST={address}")
+        done = run_deploy(
+            package,
+            home,
+            server,
+            PATH=str(tmp_path),
+            CONVEX_DEPLOY_KEY=server.admin_key,
+            CONVEX_SELF_HOSTED_URL="",
+            CONVEX_SELF_HOSTED_ADMIN_KEY="",
+        )
+    assert done.returncode == 0, done.stderr
+    assert "Deploying to ipyclaude-test …" in done.stdout
+    assert f"to {server.url}." in done.stdout
+    assert server.function_spec()
+    assert {body["deployKey"] for body in asked} == {server.admin_key}
+
+
+def wrap_node(folder: Path, home: Path, line: str) -> None:
+    """Put a `node` and an `npm` into a folder that run a line of shell before the real ones."""
+    real = find_node({"PATH": str(home)})
+    for name, words in (("node", real.node), ("npm", real.npm)):
+        (folder / name).write_text(f'#!/bin/sh\n{line}\nexec {" ".join(words)} "$@"\n')
+        (folder / name).chmod(0o755)
+
+
+@contextmanager
+def provision_host(url: str) -> Generator[tuple[str, list[Any]], None, None]:
+    """Play the service of Convex cloud that knows deployments by their keys."""
+    asked: list[Any] = []
+    answers = {
+        "/api/deployment/url_for_key": url,
+        "/api/deployment/team_and_project_for_key": {
+            "team": "t", "project": "p", "teamId": 1, "projectId": 1,
+            "reference": None, "isDefault": True,
+        },
+    }  # fmt: skip
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            answer = answers.get(self.path)
+            self.send_response(404 if answer is None else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{service.server_port}", asked
+        service.shutdown()
+
+
 def test_a_wrong_key_is_told(package: Path, home: Path, server: ConvexServer) -> None:
     """A key that the server doesn't take is told in words, without the key (S6, S14)."""
     wrong = "ipyclaude-test|fedcba9876543210"
@@ -151,14 +213,11 @@ def test_a_wrong_key_is_told(package: Path, home: Path, server: ConvexServer) ->
     assert "    at " not in done.stderr
 
 
-def test_no_key_is_kept(package: Path, home: Path, server: ConvexServer) -> None:
+def test_no_key_is_kept(package: Path, home: Path, server: ConvexServer, tmp_path: Path) -> None:
     """No file of the person's home has the key afterwards, and the CLI got it by no option (S6)."""
-    log, real = home / "words", find_node({"PATH": str(home)})
-    for name, words in (("node", real.node), ("npm", real.npm)):
-        start = " ".join(words)
-        (home / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {log}\nexec {start} "$@"\n')
-        (home / name).chmod(0o755)
-    done = run_deploy(package, home, server)
+    log = tmp_path / "words"
+    wrap_node(tmp_path, home, f'echo "$@" >> {log}')
+    done = run_deploy(package, home, server, PATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "deploy -y" in log.read_text()
     assert SECRET not in log.read_text()
