@@ -144,20 +144,24 @@ class Drain:
         try:
             if not await self._may_send():
                 return False
-            parcels = await asyncio.to_thread(
-                self._replication.parcels,
-                limit=BATCH_ROWS,
-                size=BATCH_BYTES,
-                skip=self._pace.waiting(),
-                without=self._without,
-            )
+            parcels, batch = await asyncio.to_thread(self._collect, self._pace.waiting())
             if parcels:
-                await self._send(parcels)
+                await self._send(parcels, batch)
             return bool(parcels)
         except StoreError as error:  # a locked or full disk passes
             _log.warning("The outbox could not be read or written: %s", error)
             self._report(error)
             return False
+
+    def _collect(self, skip: Collection[str]) -> tuple[Sequence[Parcel], Batch | None]:
+        """Read what one session has to send, and make a call of it; both at once, as it is fast."""
+        parcels = self._replication.parcels(
+            limit=BATCH_ROWS, size=BATCH_BYTES, skip=skip, without=self._without
+        )
+        parcels = cut(parcels) if parcels else parcels
+        if not parcels or is_deletion(parcels[0]):
+            return parcels, None
+        return parcels, build(parcels, self._server)
 
     async def _may_send(self) -> bool:
         if self._cloud.state.kind != "online" or self._pace.stopped() or not self._allowed():
@@ -183,11 +187,11 @@ class Drain:
 
     # -- one session's batch ------------------------------------------------------------
 
-    async def _send(self, parcels: Sequence[Parcel]) -> None:
+    async def _send(self, parcels: Sequence[Parcel], batch: Batch | None) -> None:
         session_id = parcels[0].row.session_id
         self._parked = None
         try:
-            await self._try(cut(parcels))
+            await self._try(parcels, batch)
         except (CloudUnreachable, SignedOut) as error:
             self._pace.failed(session_id)
             self._report(error)
@@ -204,13 +208,13 @@ class Drain:
             self._pace.sent(session_id)
             self._report(self._parked)
 
-    async def _try(self, parcels: Sequence[Parcel]) -> None:
+    async def _try(self, parcels: Sequence[Parcel], batch: Batch | None = None) -> None:
         """Send parcels; where they are refused, find the ones that it is about and park them."""
         try:
             if is_deletion(parcels[0]):
                 await self._delete(parcels[0])
             else:
-                await self._append(parcels)
+                await self._append(batch or await asyncio.to_thread(build, parcels, self._server))
         except (VersionMismatch, SignedOut):
             raise
         except CloudRefused as error:
@@ -249,8 +253,7 @@ class Drain:
             # It never got there, or is gone already.
         await asyncio.to_thread(self._replication.acknowledge, [parcel.row])
 
-    async def _append(self, parcels: Sequence[Parcel]) -> None:
-        batch = await asyncio.to_thread(build, parcels, self._server)
+    async def _append(self, batch: Batch) -> None:
         if batch.archived is not None:
             wish = {"session": batch.session_id, "archived": batch.archived}
             await self._cloud.mutation("sessions:archive", wish)

@@ -14,6 +14,8 @@ from .tail import follow
 #: Rows after which the live query is asked anew from there: it reads all that it covers.
 RENEW = 25
 _LIMIT = 100
+#: How long a change of the list waits, in seconds: the messages that made it come first.
+_AFTER_MESSAGES = 0.03
 
 
 class SessionList:
@@ -53,6 +55,8 @@ class SessionList:
 
     async def _fold(self, page: Any) -> bool:
         rows = page["sessions"]
+        if rows and self.settled.is_set():
+            await asyncio.sleep(_AFTER_MESSAGES)
         if rows:
             await asyncio.to_thread(self._fold_now, rows)
         if not page["more"]:
