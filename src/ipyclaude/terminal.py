@@ -77,8 +77,11 @@ class Printer:
                 if self._wants(event.live.turn_id):
                     block = event.live.block
                     self._growing[event.live.k] = (block, [text_of(block) or ""])
+                    self._redraw(event.live.k)
             elif isinstance(event, Delta):
-                self._grow(event)
+                if event.k in self._growing:
+                    self._growing[event.k][1].append(event.s)
+                    self._redraw(event.k)
             elif isinstance(event, BlockClosed):
                 self._close(event)
             elif isinstance(event, MessageSaved):
@@ -102,10 +105,9 @@ class Printer:
         for block in message.content:
             self._print(block)
 
-    def _grow(self, event: Delta) -> None:
-        block, parts = self._growing.get(event.k, (None, list[str]()))
-        parts.append(event.s)
-        if not isinstance(block, TextBlock):
+    def _redraw(self, k: int) -> None:
+        block, parts = self._growing[k]
+        if not isinstance(block, TextBlock) or not any(parts[-1:]):
             return
         if self._live is None:
             self._live = Live(console=self._console, refresh_per_second=8, transient=True)

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import sys
 import threading
-from ast import literal_eval
 from collections.abc import Callable, Iterator
-from typing import Any
 
-import pexpect
 import psutil
 import pytest
 from kernels import PATIENCE, Place, said
+from terminals import PROMPT, Terminal
 
 from ipyclaude.testing import Reply, ScriptedModel, text, tool
 
-_PROMPT = r"In \[\d+\]: "
-_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ASKS = r"no, because… > "
-
-
-class Terminal:
-    """An `ipython` behind a pseudo-terminal."""
-
-    def __init__(self, place: Place, model: ScriptedModel) -> None:
-        ipython = ["-m", "IPython", "--no-banner", "--simple-prompt", "--no-confirm-exit"]
-        self.process: Any = pexpect.spawn(
-            sys.executable,
-            [*ipython, "--colors=NoColor"],
-            cwd=str(place.work),
-            env=place.env(model, TERM="xterm-256color"),
-            dimensions=(40, 80),
-            encoding="utf-8",
-            timeout=PATIENCE,
-        )
-        self.expect(_PROMPT)
-        self.type("%load_ext ipyclaude")
-
-    def expect(self, pattern: str) -> str:
-        """Wait for a pattern; return what came before it, without colours."""
-        self.process.expect(pattern)
-        return _CODES.sub("", self.process.before or "").replace("\r", "")
-
-    def type(self, line: str, until: str = _PROMPT) -> str:
-        """Type a line; return what is shown until the prompt is back, without the echo."""
-        self.process.sendline(line)
-        return self.expect(until).partition("\n")[2]
-
-    def value(self, expression: str) -> object:
-        shown = self.type(f"print('<<', repr({expression}), '>>')")
-        match = re.search(r"<< (.*) >>", shown, re.DOTALL)
-        assert match is not None, shown
-        return literal_eval(match[1].replace("\n", ""))
-
-    @property
-    def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def exit(self) -> int:
-        self.process.sendline("exit")
-        self.process.expect(pexpect.EOF)
-        self.process.close()
-        status = self.process.exitstatus
-        assert isinstance(status, int)
-        return status
 
 
 @pytest.fixture
@@ -78,10 +25,7 @@ def open_terminal(place: Place, model: ScriptedModel) -> Iterator[Callable[[], T
 
     yield start
     for terminal in opened:
-        if terminal.process.isalive():
-            terminal.process.kill(signal.SIGKILL)
-            terminal.process.wait()
-        terminal.process.close()
+        terminal.end()
 
 
 @pytest.fixture
@@ -149,7 +93,7 @@ def test_what_claude_says_cannot_repaint_the_terminal(
     terminal.process.expect(_ASKS)
     assert "\\u001b[2K\\u001b[1A\ufffd2J\ufffd two" in terminal.process.before
     terminal.process.sendline("n")
-    terminal.process.expect(_PROMPT)
+    terminal.process.expect(PROMPT)
     assert "\x1b]0;owned" not in terminal.process.before
     assert "done" in terminal.process.before
 
@@ -164,7 +108,7 @@ def test_ctrl_c_stops_the_turn_and_not_the_session(
     terminal.expect("one")
     before = {child.pid for child in terminal.children}
     terminal.process.sendintr()
-    shown = terminal.expect(_PROMPT)
+    shown = terminal.expect(PROMPT)
     assert "Stopped by user." in shown
     assert "Traceback" not in shown
     assert "Still here." in terminal.type("%claude go on")
@@ -178,7 +122,7 @@ def test_ctrl_c_at_the_permission_prompt_stops_the_turn(
     model.script(Reply(tool("Bash", {"command": "touch made.txt"})), "Fine.")
     terminal.type("%claude make it", until=_ASKS)
     terminal.process.sendintr()
-    assert "Stopped by user." in terminal.expect(_PROMPT)
+    assert "Stopped by user." in terminal.expect(PROMPT)
     assert "Fine." in terminal.type("%claude never mind")
 
 
