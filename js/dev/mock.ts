@@ -100,6 +100,7 @@ export function status(part: Partial<Status> = {}): Status {
     sync: "local",
     waiting: 0,
     detail: "",
+    alone: "",
     can_sync: false,
     model: "claude-opus-4-5",
     permission_mode: "default",

@@ -68,6 +68,7 @@ export const EMPTY: State = {
     sync: "local",
     waiting: 0,
     detail: "",
+    alone: "",
     can_sync: false,
     model: null,
     permission_mode: "default",

@@ -47,7 +47,7 @@ export class StateLine {
     this.el.dataset.state = alive ? status.sync : "dead";
     setText(
       this.sync,
-      alive ? (ready ? syncWords(status) : "Connecting…") : "The kernel does not answer",
+      alive ? (ready ? words(status) : "Connecting…") : "The kernel does not answer",
     );
     this.el.title = status.detail;
     this.send.hidden = !alive || !status.can_sync;
@@ -84,6 +84,12 @@ export class StateLine {
       this.failure.show(error);
     }
   }
+}
+
+/** What becomes of what is said, and why the other servers were not asked before a turn. */
+function words(status: Status): string {
+  const { alone } = status;
+  return alone ? `${syncWords(status)}. Working alone: ${alone}` : syncWords(status);
 }
 
 function syncWords({ sync, waiting, detail, server }: Status): string {

@@ -239,6 +239,15 @@ describe("replication", () => {
     expect(one(el, "state-line").textContent).toContain("3 waiting to sync");
   });
 
+  test("says why a turn goes on without the other servers", async () => {
+    const alone = "Convex can't be reached.";
+    const { model, el } = await ready({ status: status({ sync: "offline", alone }) });
+    expect(one(el, "state-line").textContent).toContain(`Working alone: ${alone}`);
+    model.events({ type: "status", status: status({ sync: "synced" }) });
+    await frame();
+    expect(one(el, "state-line").textContent).not.toContain("alone");
+  });
+
   test("says why a session could not be sent", async () => {
     const { model, el } = await ready({ status: status({ can_sync: true }) });
     model.answers.sync_session = () => {

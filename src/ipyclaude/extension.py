@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,10 +12,11 @@ from uuid import uuid4
 from .checkpoints import Checkpoints
 from .engines import Engines, make_transcripts
 from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, UsageMistake
+from .holders import make_holder
 from .host import Host
 from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
-from .leases import Lease, SharedLease, StoreLease, alive, make_holder
+from .leases import Lease, SharedLease, StoreLease, alive
 from .messages import SessionInfo, Value
 from .notebook.lending import UNASKED, Notebook
 from .notebook.recording import CellRun, Recorder
@@ -184,6 +185,7 @@ class App:
                 options=self.engines.options(info),
                 lease=self._lease(info),
                 guard=self.engines.guard,
+                rescue=self._rescue,
             )
             self._sessions[info.client_id] = session
             if self.sync is not None:
@@ -191,6 +193,11 @@ class App:
             if abandoned(info) or (self.store.tails(info.client_id) and not alive(info)):
                 session.recover()
         return session
+
+    async def _rescue(self, session: Session, others: Collection[str]) -> SessionInfo:
+        from .forks import rescued
+
+        return await rescued(self, session, others)
 
     def _lease(self, info: SessionInfo) -> Lease:
         here = StoreLease(self.store, info.client_id, self._holder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from .engine.forking import fork_transcript
@@ -38,6 +39,24 @@ async def forked(app: App, source: Session, name: str, at: str | None) -> Sessio
     if at is not None:
         messages = messages[: _position(messages, at) + 1]
     cut = next((m.uuid for m in reversed(messages) if m.uuid), None) if at is not None else None
+    return await _copy(app, info, messages, name=name, cut=cut)
+
+
+async def rescued(app: App, source: Session, others: Collection[str]) -> SessionInfo:
+    """Copy a session as its last turn here knew it, without these turns of others."""
+    info = source.refresh()
+    found = await asyncio.to_thread(all_messages, app.store, info.client_id)
+    messages = [message for message in found if message.turn_id not in others]
+    claude_id = info.claude_session_id or ""
+    entries = (m.turn_id if m.type == "user" else m.uuid for m in reversed(messages))
+    cut = next((e for e in entries if e and app.transcripts.holds(claude_id, e)), None)
+    return await _copy(app, info, messages, name="", cut=cut)
+
+
+async def _copy(
+    app: App, info: SessionInfo, messages: list[Message], *, name: str, cut: str | None
+) -> SessionInfo:
+    """Make the copy; `cut` is the last entry of Claude's memory that it takes, None for all."""
     claude_id: str | None = None
     uuids: dict[str, str] = {}
     if info.claude_session_id and app.transcripts.has(info.claude_session_id):

@@ -113,8 +113,8 @@ class Journal:
         """The blocks that another kernel is writing."""
         return self._remote.live()
 
-    def heard(self, values: Sequence[Value]) -> bool:
-        """Take in what another kernel wrote to this session; say whether messages were in it."""
+    def heard(self, values: Sequence[Value]) -> list[Message]:
+        """Take in what another kernel wrote to this session; return its messages."""
         theirs = [
             v
             for v in values
@@ -129,7 +129,7 @@ class Journal:
             self.emit(Redraw())
         elif events:
             self.emit(*events)
-        return bool(messages)
+        return messages
 
     def _follow(self, messages: Sequence[Message]) -> bool:
         """Say whether these come after all that was there before them, and are few."""

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .exceptions import SessionBusy, SessionNotFound, StoreError
-from .messages import SessionInfo, new_id, now_ms
+from .holders import dead, label
+from .messages import SessionInfo, now_ms
 from .store import Store
 
 if TYPE_CHECKING:
@@ -25,53 +23,15 @@ _log = logging.getLogger(__name__)
 LEASE_MS = 15_000
 HEARTBEAT_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
+KEPT = "What had been received is kept. Go on there, or in a copy: %claude_session fork."
 WAIT_OR_FORK = "Wait for it with %claude_session wait, or go on in a copy: %claude_session fork."
 
 
-def make_holder() -> str:
-    """Name this kernel as a holder: `pid@host/start/id`, `start` empty where not known."""
-    return f"{os.getpid()}@{socket.gethostname()}/{_start_of(os.getpid()) or ''}/{new_id()}"
-
-
 def alive(info: SessionInfo) -> bool:
-    """Say whether somebody holds the session's lease now.
-
-    A process of this host is looked up, so that a killed kernel is not waited for; neither is
-    a zombie, nor another process that got its number.
-    """
+    """Say whether somebody holds the session's lease now; a killed kernel of this host doesn't."""
     if info.holder is None or (info.holder_expires_at or 0) <= now_ms():
         return False
     return not dead(info.holder)
-
-
-def dead(holder: str) -> bool:
-    """Say whether a holder is known to be gone: a process of this host that ended."""
-    where, _, more = holder.partition("/")
-    pid, _, host = where.partition("@")
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    start, known = _start_of(int(pid)), more.partition("/")[0] if more.count("/") else ""
-    return start is not None and (start == "" or known not in ("", start))
-
-
-def _start_of(pid: int) -> str | None:
-    """Return when a process began, in ticks since boot; empty if it is dead, None if unknown.
-
-    From /proc/PID/stat, https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: after the
-    name in brackets come the state and, 19 fields on, the start.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in ("Z", "X") else fields[19]
 
 
 class Lease(Protocol):
@@ -97,6 +57,11 @@ class Lease(Protocol):
         """Let others have the session."""
         ...
 
+    @property
+    def crossed(self) -> bool:
+        """Say whether others could take it for a while since `take`, though it is ours again."""
+        ...
+
 
 class StoreLease:
     """This kernel's hold on one session among the kernels that share the store file."""
@@ -106,10 +71,13 @@ class StoreLease:
         self._name = ""
         #: Convex has given it to us, so that no other server has it.
         self.granted = False
+        #: See `Lease`; until when it is ours (epoch ms).
+        self.crossed = False
+        self._until = 0.0
 
     async def take(self, info: SessionInfo) -> SessionInfo:
         """Take the lease; see `Lease`."""
-        self._name = info.name
+        self._name, self.crossed = info.name, False
         before = self._store.session(self._session_id) or info
         row = self._try()
         if row is not None and row.holder != self._holder and not alive(row):
@@ -123,19 +91,22 @@ class StoreLease:
         if row.holder != self._holder:
             raise SessionBusy(
                 f"Another kernel is working in session {info.name!r}.",
-                why=f"{_label(row.holder)} holds it until its turn is over.",
+                why=f"{label(row.holder)} holds it until its turn is over.",
                 fix=WAIT_OR_FORK,
             )
         return before
 
     def _try(self) -> SessionInfo | None:
         until = now_ms() + LEASE_MS
-        return self._store.lease(self._session_id, self._holder, until, granted=self.granted)
+        row = self._store.lease(self._session_id, self._holder, until, granted=self.granted)
+        self._until = until
+        return row
 
     async def keep(self) -> SessionBusy:
         """Renew the lease until cancelled; return why it was lost."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
+            expired = now_ms() > self._until  # the machine slept, or the disk was busy for long
             try:
                 row = self._try()
             except StoreError as error:
@@ -146,8 +117,9 @@ class StoreLease:
                 return SessionBusy(
                     f"Another kernel took session {self._name!r} over.",
                     why="This one had not been heard of for too long, or it was deleted.",
-                    fix="Go on there, or in a copy: %claude_session fork.",
+                    fix=KEPT,
                 )
+            self.crossed = self.crossed or expired
 
     async def give_back(self) -> None:
         """Let others have the session; it expires by itself where that can't be written."""
@@ -184,7 +156,7 @@ class SharedLease:
                 f"the session is free at {clock(held.until)}.",
                 fix=WAIT_OR_FORK,
             )
-        self._here.granted = not self._there.alone
+        self._here.granted = self._there.granted
         try:
             before = await self._here.take(info)
         except (SessionBusy, SessionNotFound):
@@ -210,7 +182,7 @@ class SharedLease:
         return SessionBusy(
             f"{held.who} took session {self._name!r} over at {clock(held.since)}.",
             why="This server had not been heard of for too long, or it is their session.",
-            fix="What had been received is kept. Go on there, or in a copy: %claude_session fork.",
+            fix=KEPT,
         )
 
     async def give_back(self) -> None:
@@ -218,6 +190,11 @@ class SharedLease:
         await self._here.give_back()
         if self._shared:
             self._there.give_back()
+
+    @property
+    def crossed(self) -> bool:
+        """See `Lease`."""
+        return self._here.crossed or (self._shared and self._there.crossed)
 
     async def settled(self) -> None:
         """Wait until other servers may have the session."""
@@ -236,7 +213,3 @@ async def until_free(store: Store, session_id: str) -> None:
 def clock(at: float) -> str:
     """Write a time (epoch ms) as a clock here shows it."""
     return time.strftime("%H:%M:%S", time.localtime(at / 1000))
-
-
-def _label(holder: str | None) -> str:
-    return (holder or "").partition("/")[0].replace("@", " on ", 1) or "It"

@@ -81,6 +81,8 @@ class Status(Wire):
     sync: Literal["local", "synced", "waiting", "offline", "signed_out", "refused"] = "local"
     waiting: int = 0
     detail: Text = ""
+    #: Why the running turn goes on without the other servers' leave; empty if it has it.
+    alone: Text = ""
     #: The session is only here, and could be sent (`SyncSession`).
     can_sync: bool = False
     model: str | None = None

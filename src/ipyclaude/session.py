@@ -8,7 +8,8 @@ kernel left open. The turn itself is in turn.py, what is written and told in jou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from .engine import (
@@ -22,7 +23,7 @@ from .engine import (
     TurnEnded,
     TurnStarted,
 )
-from .exceptions import EngineError, SessionBusy
+from .exceptions import EngineError, IpyClaudeError, SessionBusy
 from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, now_ms
@@ -32,6 +33,8 @@ from .recovery import recover
 from .roles import check_may_write, may_write, refusal
 from .store import Store
 from .turn import Answer, Question, Turn
+
+_log = logging.getLogger(__name__)
 
 STOP_SECONDS = 5.0  # how long a stopped turn may take to end by itself
 
@@ -43,6 +46,8 @@ CONTEXT_SECONDS = 5.0  # how long what goes along with a prompt may take to gath
 EngineFactory = Callable[["Session"], Engine]
 #: Returns the options that a turn may run with, or raises.
 Guard = Callable[[EngineOptions], EngineOptions]
+#: Copies a session without the turns of these ids, which others wrote meanwhile.
+Rescue = Callable[["Session", frozenset[str]], Awaitable[SessionInfo]]
 #: Gives what goes along with a session's prompt by itself; called in a thread.
 ContextSource = Callable[[str], tuple[ContentBlock, ...]]
 
@@ -61,6 +66,7 @@ class Session:
         lease: Lease,
         guard: Guard = lambda options: options,
         context: ContextSource | None = None,
+        rescue: Rescue | None = None,
     ) -> None:
         self.options = options
         self._guard = guard
@@ -69,11 +75,15 @@ class Session:
         self._journal = Journal(info, store)
         self._permissions = permissions
         self._make_engine = make_engine
-        self._context = context
+        self._context, self._rescue = context, rescue
         self._engine: Engine | None = None
         #: Others wrote in the session since the engine's process read Claude's memory of it.
         self._behind = False
         self._lease = lease
+        #: The running turn has lost it.
+        self._lost = False
+        #: Turns of others, heard of while the running one runs.
+        self._theirs: set[str] = set()
         self._running: Turn | None = None
         self._last: TurnState | None = None
         self._idle = asyncio.Event()
@@ -109,8 +119,10 @@ class Session:
 
     def heard(self, values: Sequence[Value]) -> None:
         """Take in what another kernel wrote to this session (loop thread)."""
-        if self._journal.heard(values):
+        messages = self._journal.heard(values)
+        if messages:
             self._behind = True
+            self._theirs.update(message.turn_id for message in messages)
         if self.running and not may_write(self.info):
             self._shut_out.set()
 
@@ -186,12 +198,15 @@ class Session:
             before = await self._lease.take(self.refresh())
             self.refresh()
             self.recover(before)
+            self._theirs.clear()
+            self._lost = False
             heartbeat = asyncio.ensure_future(self._keep(turn))
             try:
-                return await turn.run(self._events(turn, options))
+                answer = await turn.run(self._events(turn, options))
             finally:
                 heartbeat.cancel()
                 await self._lease.give_back()
+            return await self._kept_apart(turn, answer)
         finally:
             self._last = turn.state or self._last
             self._running = None
@@ -247,12 +262,30 @@ class Session:
         out = asyncio.ensure_future(self._shut_out.wait())
         try:
             await asyncio.wait([lost, out], return_when=asyncio.FIRST_COMPLETED)
+            self._lost = lost.done()
             why = lost.result() if lost.done() else refusal(self.info)
             if why is not None:
                 await turn.fail(why)
         finally:
             lost.cancel()
             out.cancel()
+
+    async def _kept_apart(self, turn: Turn, answer: Answer) -> Answer:
+        """See to it that an answer can be gone on from where others wrote at the same time (S4).
+
+        Claude's memory can follow one of them only; so ours goes on in a copy.
+        """
+        others = frozenset(self._theirs - {turn.question.turn_id})
+        crossed = self._lost or (self._lease.crossed and bool(others))
+        said = any(message.type == "assistant" for message in answer.messages)
+        if self._rescue is None or not (crossed and said):
+            return answer
+        try:
+            copy = await self._rescue(self, others)
+        except IpyClaudeError as error:
+            _log.warning("An answer that another's crossed could not be copied: %s", error)
+            return answer
+        return turn.apart(answer, copy.name)
 
     async def _events(
         self, turn: Turn, options: EngineOptions

@@ -85,7 +85,7 @@ class StateLines:
         return status.model_copy(update={**told, **company})
 
     def _company(self, info: SessionInfo) -> dict[str, object]:
-        """Say who else has a session open, and who writes in it."""
+        """Say who else has a session open, who writes in it, and why a turn goes without them."""
         if self._sync is None:
             return {}
         replica, company = self._sync.replica, self._sync.replica.company
@@ -98,7 +98,8 @@ class StateLines:
             name=writer.name, label=writer.label, since=writer.since, mine=not writer.name
         )
         may = info.role == "owner" and holder is not None and not holder.mine
-        return {"people": tuple(people), "holder": holder, "may_take_over": may}
+        alone = company.alone(info.client_id, now=True)
+        return {"people": tuple(people), "holder": holder, "may_take_over": may, "alone": alone}
 
 
 def describe(standing: Standing) -> str:

@@ -82,6 +82,13 @@ def people_rows(people: People) -> list[Row]:
     return rows
 
 
+def alone_rows(why: str) -> list[Row]:
+    """Say why a turn went on though other servers may have written at the same time."""
+    if not why:
+        return []
+    return [("last turn", f"went on without asking the other servers: {why}")]
+
+
 def _other(other: Other) -> str:
     who = other.label if other.mine else f"{other.name} ({other.label})"
     return f"{who}, watching" if other.watching else who

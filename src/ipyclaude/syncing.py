@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from .engine.forking import fold_summary
 from .exceptions import CloudError, MemoryMissing
+from .holders import dead, dead_here
 from .identity.choose import Identity
-from .leases import dead
 from .messages import SessionInfo, now_ms
 from .replica.convex import ConvexClient
 from .replica.linking import Linking
@@ -73,6 +73,7 @@ class Syncing:
             server=settings.server_label,
             holder=holder,
             dead=dead,
+            dead_here=dead_here,
             replicate_transcripts=settings.replicate_transcripts,
         )
         self.sharing = Sharing(self._cloud, self.replica.replication)

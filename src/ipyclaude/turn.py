@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from .engine import (
     TurnEnded,
     TurnStarted,
 )
-from .exceptions import EngineError, IpyClaudeError, StoreError, StoreLocked
+from .exceptions import EngineError, IpyClaudeError, SessionBusy, StoreError, StoreLocked
 from .fold import LiveBlocks
 from .hands import ChangeCells
 from .journal import Journal
@@ -195,6 +196,19 @@ class Turn:
     def tell(self, what: str, why: str = "") -> None:
         """Tell the reader something of this turn."""
         self._save_notice(Notice("notebook", what, why))
+
+    def apart(self, answer: Answer, name: str) -> Answer:
+        """Tell the reader of an ended turn that it goes on in a copy; return the answer so."""
+        what = f"Another kernel worked in session {self._journal.info.name!r} meanwhile."
+        why = "Claude's memory can follow one of the two; this answer's is kept in a copy."
+        fix = f"To go on from this answer: %claude_session open {shlex.quote(name)}"
+        notice = Notice("forked", what, why, fix, "warning")
+        message = self._journal.notice(notice, self.question.turn_id)
+        self._save([message], [MessageSaved(message=message)])
+        error = answer.error
+        if isinstance(error, SessionBusy):
+            error = SessionBusy(error.what, why=error.why, fix=f"What was received is kept. {fix}")
+        return Answer(answer.turn, tuple(self._messages), error)
 
     # -- beginning, going on ------------------------------------------------------------
 

@@ -16,12 +16,14 @@ from typing import Any
 from machines import Machine
 
 from ipyclaude.engine import Engine, EngineEvent, EngineOptions, TodosChanged
-from ipyclaude.leases import StoreLease, dead, make_holder
+from ipyclaude.exceptions import SessionBusy
+from ipyclaude.holders import dead, dead_here, make_holder
+from ipyclaude.leases import SharedLease, StoreLease
 from ipyclaude.messages import ContentBlock, TextBlock, Todo, Value
 from ipyclaude.permissions import Permissions
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
-from ipyclaude.turn import Question
+from ipyclaude.turn import Answer, Question
 
 
 def script(number: int) -> list[Step]:
@@ -53,7 +55,8 @@ class Worker:
 
     def __init__(self, url: str, token: Path, store: Path) -> None:
         self._holder = make_holder()
-        self.machine = Machine(url, token.read_text, store, holder=self._holder, dead=dead)
+        names = {"holder": self._holder, "dead": dead, "dead_here": dead_here}
+        self.machine = Machine(url, token.read_text, store, **names)
         self._permissions = Permissions(self.machine.store)
         self._sessions: dict[str, Session] = {}
         self._loop = asyncio.get_running_loop()
@@ -73,7 +76,7 @@ class Worker:
     async def exchange(self, session_id: str, number: int) -> None:
         """Run one exchange; Claude's memory of it is written too."""
         session = await self._open(session_id)
-        answer = await session.ask(Question(content=(TextBlock(text=f"prompt {number}"),)))
+        answer = await _when_free(session, Question(content=(TextBlock(text=f"prompt {number}"),)))
         assert answer.error is None, answer.error
         key: Any = {"project_key": "p", "session_id": session.info.claude_session_id}
         entry: Any = {"type": "user", "uuid": f"entry {number}"}
@@ -90,12 +93,24 @@ class Worker:
                 permissions=self._permissions,
                 make_engine=self._engine,
                 options=EngineOptions(cwd=".", session_id="c"),
-                lease=StoreLease(machine.store, session_id, self._holder),
+                lease=SharedLease(
+                    StoreLease(machine.store, session_id, self._holder),
+                    machine.replica.company.lease(session_id),
+                ),
             )
         return session
 
     def _engine(self, session: Session) -> Engine:
         return Scripted(ask=session.decide)
+
+
+async def _when_free(session: Session, question: Question) -> Answer:
+    """Ask as soon as the server that wrote last has given the session back."""
+    while True:
+        try:
+            return await session.ask(question)
+        except SessionBusy:
+            await asyncio.sleep(0.02)
 
 
 async def main(url: str, token: str, store: str) -> None:

@@ -42,6 +42,8 @@ class Desk:
         self.permissions.decide_first = machine.replica.company.decide
         self.engine = ScriptedEngine(*turns)
         self.events: list[Event] = []
+        #: Turns of others without which the session was copied, each time.
+        self.rescued: list[frozenset[str]] = []
         self.there = (
             ServerLease(
                 machine.cloud,
@@ -63,6 +65,7 @@ class Desk:
             lease=SharedLease(
                 StoreLease(machine.store, info.client_id, machine.holder), self.there
             ),
+            rescue=self._rescue,
         )
         self.session.subscribe(self.events.extend)  # pyright: ignore[reportArgumentType]
         loop = asyncio.get_running_loop()
@@ -76,6 +79,10 @@ class Desk:
     def _heard(self, values: Sequence[Value]) -> None:
         self.permissions.heard(values)
         self.session.heard(values)
+
+    async def _rescue(self, session: Session, others: frozenset[str]) -> SessionInfo:
+        self.rescued.append(others)
+        return session.info.model_copy(update={"name": f"{session.info.name}-fork"})
 
     def _make(self, session: Session) -> ScriptedEngine:
         self.engine._ask = session.decide  # pyright: ignore[reportPrivateUsage]

@@ -123,8 +123,9 @@ class Chaos:
 
     def _one(self, name: str) -> None:
         rng, faults = self.rng, self.faults
-        path = rng.choice(["", "messages:append", "messages:after", "sessions:changed"])
-        writes = rng.choice(["messages:append", "users:ensure"])
+        leases = ["sessions:acquireLease", "sessions:releaseLease"]
+        path = rng.choice(["", "messages:append", "messages:after", "sessions:changed", *leases])
+        writes = rng.choice(["messages:append", "users:ensure", *leases])
         does: dict[str, Callable[[], None]] = {
             "drop": faults.drop,
             "offline": lambda: faults.offline(rng.randrange(50, 700)),
@@ -150,7 +151,8 @@ class Chaos:
 
 @dataclass
 class Work:
-    """Hands out exchanges: one server at a time writes in a session."""
+    """Hands out exchanges: one at a time in a session, the next while the last one's server has
+    still to give the session's lease back, and with the lease of a killed one unreturned."""
 
     rng: random.Random
     sessions: list[SessionInfo]

@@ -89,15 +89,21 @@ async def test_without_network_a_turn_goes_on_and_says_so(convex: ConvexServer, 
     a, b = make("a"), make("b")
     async with running(a, b):
         info = await shared(a, b)
-        desk = Desk(a, info, say("one"), say("two"))
+        go_on = asyncio.Event()
+        desk = Desk(a, info, [*say("one"), go_on], say("two"))
+        company = a.replica.company
         convex.faults.offline()
         await a.until(lambda: a.cloud.state.kind == "offline")
-        assert (await desk.ask("?")).text == "one"
-        assert "can't be reached" in desk.there.alone
+        turn = asyncio.create_task(desk.ask("?"))
+        await a.until(lambda: "can't be reached" in company.alone(info.client_id, now=True))
+        go_on.set()
+        assert (await turn).text == "one"
+        assert company.alone(info.client_id, now=True) == ""
+        assert "can't be reached" in company.alone(info.client_id)
         convex.faults.online()
         await a.until(lambda: a.cloud.state.kind == "online")
         assert (await desk.ask("?")).text == "two"
-        assert desk.there.alone == ""
+        assert company.alone(info.client_id) == ""
         await a.flushed()
         await b.until(lambda: b.texts(info.client_id) == ["?", "one", "", "?", "two", ""])
 
@@ -119,11 +125,71 @@ async def test_a_lease_that_was_lost_keeps_the_answer_and_says_so(make: Make) ->
         await taking
         assert isinstance(answer.error, SessionBusy)
         assert "b took session 'one' over" in answer.error.what
+        assert "%claude_session open one-fork" in answer.error.fix
         assert "half of it" in [m.text for m in answer.messages]
+        assert len(late.rescued) == 1
         await a.flushed()
         for machine in (a, b):
             await machine.until(lambda m=machine: "half of it" in m.texts(info.client_id))
             await machine.until(lambda m=machine: "two" in m.texts(info.client_id))
+
+
+async def test_a_lease_that_another_had_between_two_heartbeats_is_noticed(make: Make) -> None:
+    """The turn goes on to its end, since it has the lease again; but its answer is copied without
+    what the other wrote, as Claude did not know of that, and it says so."""
+    a, b = make("a"), make("b")
+    async with running(a, b):
+        info = await shared(a, b)
+        go_on = asyncio.Event()
+        first = Desk(a, info, [*say("one"), go_on], say("three"), lease_ms=60_000, heartbeat=0.5)
+        turn = asyncio.create_task(first.ask("long?"))
+        await b.until(lambda: b.texts(info.client_id)[:1] == ["long?"])
+        lapse = {"session": info.client_id, "holder": a.holder}
+        await b.cloud.mutation("sessions:releaseLease", lapse)  # as where its time was over
+        theirs = (await Desk(b, info, say("two")).ask("short?")).turn.turn_id
+        await a.until(lambda: first.there.crossed)
+        go_on.set()
+        answer = await turn
+        assert answer.error is None
+        assert answer.text.startswith("one")
+        assert first.rescued == [{theirs}]
+        told = [block for m in answer.messages for block in m.content if block.type == "notice"]
+        assert [each.fix for each in told] == [
+            "To go on from this answer: %claude_session open one-fork"
+        ]
+        assert (await first.ask("?")).text == "three"
+        assert len(first.rescued) == 1
+
+
+async def test_a_lease_that_ran_out_with_nobody_there_stays(make: Make) -> None:
+    """Nobody else wrote, so nothing is copied."""
+    a, b = make("a"), make("b")
+    async with running(a, b):
+        info = await shared(a, b)
+        go_on = asyncio.Event()
+        desk = Desk(a, info, [*say("one"), go_on], lease_ms=60_000, heartbeat=0.2)
+        turn = asyncio.create_task(desk.ask("?"))
+        await b.until(lambda: (b.store.session("one") or info).holder is not None)
+        lapse = {"session": info.client_id, "holder": a.holder}
+        await b.cloud.mutation("sessions:releaseLease", lapse)
+        await a.until(lambda: desk.there.crossed)
+        go_on.set()
+        assert (await turn).text == "one"
+        assert desk.rescued == []
+
+
+async def test_a_killed_kernel_is_not_waited_for(make: Make) -> None:
+    """What it held is given back in its name by the next kernel of its machine, and by no other."""
+    gone = "1@here/1/machine/killed"
+    a = make("a", dead_here=gone.__eq__)
+    b = make("b")
+    async with running(a, b):
+        info = await shared(a, b)
+        wish = {"session": info.client_id, "holder": gone, "label": "a", "ttlMs": 60_000}
+        await a.cloud.mutation("sessions:acquireLease", wish)
+        with pytest.raises(SessionBusy):
+            await Desk(b, info, say("two")).ask("?")
+        assert (await Desk(a, info, say("one")).ask("?")).text == "one"
 
 
 async def test_a_session_that_the_server_does_not_know_yet_is_free(make: Make) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from convex_server import ConvexServer
 from hosts import Notebook
-from kernels import Kernel, Page, Place
+from kernels import Kernel, Page, Place, said
+from terminals import PROMPT, Terminal
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id
-from ipyclaude.testing import ScriptedModel
+from ipyclaude.testing import Reply, ScriptedModel, text
 
 Start = Callable[..., Notebook]
+PAGE = {"paginationOpts": {"numItems": 1, "cursor": None}}
 
 
 @pytest.fixture
@@ -141,8 +145,7 @@ def test_status_says_how_it_stands(
     session(a, "new plan")
     a.run("%%claude\nfirst")
     settled(a, "synced. Connected to")
-    page = {"paginationOpts": {"numItems": 1, "cursor": None}}
-    [row] = convex.call("query", "sessions:list", page, token=token)["page"]
+    [row] = convex.call("query", "sessions:list", PAGE, token=token)["page"]
     looks = {"session": row["clientId"], "watching": True}
     here = {"clientKey": "k", "label": "lab-b", "sessions": [looks]}
     convex.call("mutation", "presence:heartbeat", {"api": 1, **here}, token=token)
@@ -194,3 +197,77 @@ def test_watch_follows_another_server(start: Start, model: ScriptedModel) -> Non
     refused = page.reply(page.send("prompt", text="me too"))
     assert refused.error is not None
     assert "only watches" in refused.error.what
+
+
+def test_watch_in_a_plain_terminal(
+    start: Start, model: ScriptedModel, convex: ConvexServer, token: str, tmp_path: Path
+) -> None:
+    """There, too, an answer shows while it grows on the other server; Ctrl-C ends it, no more."""
+    gate = threading.Event()
+    model.script("One.", Reply(text("Half of it and the rest.", chunk_chars=10, hold=gate)))
+    a = start("a")
+    session(a, "new plan")
+    a.run("%%claude\nfirst")
+    settled(a, "synced")
+    signed_in = {"CONVEX_URL": convex.url, "CONVEX_AUTH_TOKEN": token}
+    terminal = Terminal(Place(tmp_path / "t"), model, **signed_in)
+    try:
+        terminal.type("%claude_session watch plan", until="Ctrl-C ends that")
+        sent = a.send("%%claude\nsecond")
+        terminal.expect("> second")
+        terminal.expect("Half of it")
+        gate.set()
+        terminal.expect("and the rest")
+        assert a.collect(sent).error == ""
+        terminal.process.sendintr()
+        terminal.expect(PROMPT)
+        assert terminal.value("1 + 1") == 2
+    finally:
+        terminal.process.close(force=True)
+
+
+def test_an_answer_whose_lease_was_lost_goes_on_in_a_copy(
+    start: Start, model: ScriptedModel, convex: ConvexServer, token: str
+) -> None:
+    """Another server took the session over in mid-turn: what was received is kept, also in a copy
+    without what the other wrote; it says so, and Claude goes on there from what it knew (S4)."""
+    model.script(
+        "One.", Reply(text("Half of it and the rest.", chunk_chars=10, hold=threading.Event()))
+    )
+    a = start("a")
+    session(a, "new plan")
+    a.run("%%claude\nfirst")
+    settled(a, "synced")
+    sent = a.send("%%claude\nsecond")
+    found = convex.call("query", "sessions:list", PAGE, token=token)["page"]
+    place = {"session": found[0]["clientId"]}
+
+    def lease() -> Any:
+        return convex.call("query", "sessions:lease", place, token=token)
+
+    a.kernel.until(lambda: lease() is not None)
+    lapsed = {"api": 1, **place, "holder": lease()["holder"]}
+    convex.call("mutation", "sessions:releaseLease", lapsed, token=token)
+    wish = {"api": 1, **place, "holder": "x", "label": "lab-b", "ttlMs": 60_000}
+    assert convex.call("mutation", "sessions:acquireLease", wish, token=token)["granted"]
+    theirs = {
+        "clientId": new_id(), "type": "user", "turnId": "t", "timestamp": 1.0,
+        "content": [{"type": "text", "json": '{"type": "text", "text": "from lab-b"}'}],
+    }  # fmt: skip
+    batch = {"api": 1, **place, "messages": [theirs]}
+    convex.call("mutation", "messages:append", batch, token=token)
+    ended = a.collect(sent)
+    assert "lab-b took session 'plan' over" in ended.traceback
+    assert "%claude_session open plan-fork" in ended.traceback
+    assert "from lab-b" in session(a, "show plan")
+    copy = session(a, "show plan-fork")
+    for words in ("first", "One.", "second", "Half of it"):
+        assert words in copy
+    assert "from lab-b" not in copy
+    session(a, "open plan-fork")
+    model.script("Three.")
+    assert "Three." in a.run("%%claude\nthird").text
+    request = said(model.requests[-1])
+    for words in ("first", "One.", "second", "third"):
+        assert words in request
+    assert "from lab-b" not in request

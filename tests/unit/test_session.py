@@ -19,6 +19,7 @@ from ipyclaude.engine import (
     ToolRequest,
 )
 from ipyclaude.exceptions import Overloaded, SessionBusy
+from ipyclaude.holders import dead, dead_here, machine, make_holder
 from ipyclaude.journal import Told
 from ipyclaude.leases import StoreLease, alive, until_free
 from ipyclaude.messages import (
@@ -260,6 +261,20 @@ def test_a_dead_process_of_this_host_is_not_waited_for() -> None:
     )
     assert not alive(info)
     assert alive(info.model_copy(update={"holder": "1@elsewhere/x"}))
+
+
+def test_a_kernel_of_another_machine_is_never_known_to_be_dead() -> None:
+    """Hosts may share a name, so a holder says which machine it is of; what doesn't is believed
+    only where all kernels are of one machine (S4)."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    where = f"{ended.pid}@{socket.gethostname()}"
+    assert dead_here(f"{where}/1/{machine()}/x")
+    assert not dead(f"{where}/1/another/x")
+    assert dead(f"{where}/x")
+    assert not dead_here(f"{where}/x")
+    assert not dead_here(f"{where}/1//x")
+    assert not dead_here(make_holder())
 
 
 @pytest.mark.asyncio

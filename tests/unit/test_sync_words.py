@@ -84,6 +84,13 @@ def test_who_else_is_here() -> None:
     assert sync_words.people_rows(People()) == []
 
 
+def test_a_turn_that_went_on_alone_says_why() -> None:
+    """And one that the other servers knew of says nothing."""
+    assert sync_words.alone_rows("") == []
+    [(_, words)] = sync_words.alone_rows("Convex can't be reached.")
+    assert str(words).endswith("without asking the other servers: Convex can't be reached.")
+
+
 def test_what_is_only_here_is_offered() -> None:
     """Sessions that never left are counted, with the command that sends them."""
     assert sync_words.only_here(0) == []

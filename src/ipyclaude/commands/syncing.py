@@ -13,6 +13,7 @@ from ..output import Output, show_widget
 from ..store.replication import Replication
 from ..sync_words import (
     Row,
+    alone_rows,
     changes,
     only_here,
     people_rows,
@@ -43,6 +44,7 @@ def sync_rows(app: App) -> list[Row]:
         rows.insert(0, ("this session", words))
     elif info is not None:
         rows += people_rows(app.sync.people(info.client_id))
+        rows += alone_rows(replica.company.alone(info.client_id))
     return rows + only_here(len(Replication(app.store).only_here()))
 
 

@@ -31,3 +31,13 @@ async def within(seconds: float, coroutine: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, return_exceptions=True)
         raise asyncio.TimeoutError
     return task.result()
+
+
+async def in_time(seconds: float, *events: asyncio.Event) -> None:
+    """Wait until one of these happens, but not for ever."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -32,15 +32,24 @@ class Company:
         The replica.
     holder, label
         Names this kernel, and what people call its server.
+    dead
+        Says whether a holder of a lease is known to be a dead kernel.
     met
         Called on the loop when somebody came, went or looked away.
     """
 
     def __init__(
-        self, cloud: Cloud, room: Room, *, holder: str, label: str, met: Callable[[], None]
+        self,
+        cloud: Cloud,
+        room: Room,
+        *,
+        holder: str,
+        label: str,
+        dead: Callable[[str], bool],
+        met: Callable[[], None],
     ) -> None:
         self._cloud, self._room = cloud, room
-        self._holder = holder
+        self._holder, self._dead = holder, dead
         #: What other servers call this one.
         self.label = label
         self._met = met
@@ -60,12 +69,27 @@ class Company:
         """Return this kernel's hold on a session among all servers (S4)."""
         return self._leases.setdefault(
             session_id,
-            ServerLease(self._cloud, self._room, session_id, holder=self._holder, label=self.label),
+            ServerLease(
+                self._cloud,
+                self._room,
+                session_id,
+                holder=self._holder,
+                label=self.label,
+                dead=self._dead,
+            ),
         )
 
     async def follow(self, session_id: str) -> None:
         """Follow what happens beside what is stored in a session that is open, until cancelled."""
         await asyncio.gather(self.streams.follow(session_id), self.writers.follow(session_id))
+
+    def alone(self, session_id: str, *, now: bool = False) -> str:
+        """Say why the last turn here went on without the other servers' leave; empty if it had it.
+
+        With `now` only while that turn runs.
+        """
+        lease = self._leases.get(session_id)
+        return lease.alone if lease is not None and (lease.held or not now) else ""
 
     def on_growing(self, listener: Callable[[Sequence[Value]], None]) -> None:
         """Call `listener` on the loop with pieces of answers that grow on other servers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,12 +24,15 @@ HEARTBEAT_SECONDS = 10.0
 #: How long a turn waits for the server before it goes on without it, in seconds; so a
 #: connection that is made anew doesn't let two of them write at once.
 PATIENCE = 3.0
+#: How long it is waited before a lease that could not be given back is tried again.
+_RETRY_SECONDS = (0.2, 1.0, 5.0)
 
 
 @dataclass(frozen=True)
 class Held:
     """Somebody else's hold: what that server is called, since and until when (our epoch ms)."""
 
+    holder: str
     label: str
     since: float
     until: float
@@ -57,6 +60,10 @@ class Room(Protocol):
         """Note who holds a session on the server."""
         ...
 
+    def tell(self) -> None:
+        """Tell whoever listens that it stands another way."""
+        ...
+
 
 class ServerLease:
     """This kernel's hold on one session among all servers.
@@ -70,6 +77,8 @@ class ServerLease:
         Names this kernel.
     label
         What people call this server.
+    dead
+        Says whether such a name is known to be a dead kernel's.
     lease_ms, heartbeat
         How long it lasts (ms), and after how many seconds it is renewed.
     """
@@ -82,17 +91,22 @@ class ServerLease:
         *,
         holder: str,
         label: str,
+        dead: Callable[[str], bool] = lambda _: False,
         lease_ms: float = LEASE_MS,
         heartbeat: float = HEARTBEAT_SECONDS,
     ) -> None:
         self._cloud, self._room, self._session_id = cloud, room, session_id
-        self._holder, self._label = holder, label
+        self._holder, self._label, self._dead = holder, label, dead
         self._lease_ms, self._heartbeat = lease_ms, heartbeat
         #: A turn of this kernel runs.
         self.held = False
         #: What others wrote before was not all here in time.
         self.late = False
-        #: Why the server has not been asked; empty where it has.
+        #: The server gave it to us.
+        self.granted = False
+        #: Since the turn began it was nobody's or another's for a while, who may have written.
+        self.crossed = False
+        #: Why the turn goes on without an answer of the server; empty where it has one.
         self.alone = ""
         #: Set when it looks as if somebody else had taken it: ask at once.
         self._doubted = asyncio.Event()
@@ -104,10 +118,15 @@ class ServerLease:
             self._giving_back.cancel()
             await asyncio.gather(self._giving_back, return_exceptions=True)
             self._giving_back = None
-        self.late = False
+        self.late = self.crossed = self.granted = False
         held, next_seq = await self._acquire()
+        if held is not None and self._dead(held.holder):
+            await self._free(held.holder)
+            held, next_seq = await self._acquire()
         self.held = held is None
-        if self.held and not self.alone:
+        if self.alone:
+            self._room.tell()
+        if self.granted:
             await self._catch_up(next_seq - 1)
         return held
 
@@ -117,10 +136,24 @@ class ServerLease:
             with contextlib.suppress(asyncio.TimeoutError):
                 await within(self._heartbeat, self._doubted.wait())
             self._doubted.clear()
-            held, _ = await self._acquire()
+            held = await self._renew()
             if held is not None:
                 self.held = False
                 return held
+
+    async def _renew(self) -> Held | None:
+        if self.granted:
+            # Not the call that takes it: that would not tell of one who had it and gave it back.
+            answer = await self._ask("sessions:renewLease")
+            if answer is None or answer["granted"]:
+                return None
+            self.granted = False
+        held, next_seq = await self._acquire()
+        if self.granted:
+            await self._catch_up(next_seq - 1)
+            self.crossed = True
+            self._room.tell()
+        return held
 
     def noticed(self, holder: str) -> None:
         """Take note of who holds it, as the server tells everybody."""
@@ -150,6 +183,8 @@ class ServerLease:
         It expires by itself where that can't be told.
         """
         self.held = False
+        if self.alone:
+            self._room.tell()
         if self._giving_back is None or self._giving_back.done():
             self._giving_back = asyncio.ensure_future(self._release())
         return self._giving_back
@@ -165,25 +200,34 @@ class ServerLease:
             self._giving_back.cancel()
 
     async def _acquire(self) -> tuple[Held | None, int]:
+        """Return who else has it, if anybody, and the place of the session's next message."""
+        answer = await self._ask("sessions:acquireLease", label=self._label)
+        if answer is None:
+            return None, 0
+        self.granted = bool(answer["granted"])
+        return None if self.granted else _held(answer), int(answer["nextSeq"])
+
+    async def _ask(self, path: str, **more: Any) -> Any:
+        """Return what the server says of the lease; None, and `alone`, where it can't be asked."""
+        answer, why = await self._call(path, more)
+        if why != self.alone:
+            self.alone = why
+            self._room.tell()
+        return answer
+
+    async def _call(self, path: str, more: dict[str, Any]) -> tuple[Any, str]:
         patience = _patience(self._cloud.state)
         if patience <= 0:
-            self.alone = self._cloud.state.detail
-            return None, 0
-        wish = {"session": self._session_id, "holder": self._holder}
-        call = self._cloud.mutation(
-            "sessions:acquireLease", {**wish, "label": self._label, "ttlMs": self._lease_ms}
-        )
+            return None, self._cloud.state.detail
+        wish = {"session": self._session_id, "holder": self._holder, "ttlMs": self._lease_ms}
         try:
-            answer: Any = await within(patience, call)
+            answer: Any = await within(patience, self._cloud.mutation(path, {**wish, **more}))
             await self._note(answer)
         except (CloudError, StoreError, asyncio.TimeoutError) as error:
             # A session that isn't there yet is nobody else's.
             unknown = isinstance(error, CloudRefused) and error.code == "NotFound"
-            self.alone = "It is not replicated yet." if unknown else self._words(error)
-            return None, 0
-        self.alone = ""
-        held = None if answer["granted"] else _held(answer)
-        return held, int(answer["nextSeq"])
+            return None, "" if unknown else self._words(error)
+        return answer, ""
 
     def _words(self, error: BaseException) -> str:
         if not isinstance(error, asyncio.TimeoutError):
@@ -192,6 +236,8 @@ class ServerLease:
         return "Convex did not answer in time." if state.kind == "online" else state.detail
 
     async def _note(self, answer: Any) -> None:
+        if answer["lease"] is None:
+            return
         lease, left = answer["lease"], answer["lease"]["expiresAt"] - answer["now"]
         await self._room.note_lease(self._session_id, (lease["holder"], now_ms() + left))
 
@@ -210,12 +256,24 @@ class ServerLease:
             _log.info("A turn of session %s is not sent yet", self._session_id)
         if _patience(self._cloud.state) <= 0:
             return
-        wish = {"session": self._session_id, "holder": self._holder}
-        try:
-            await within(PATIENCE, self._cloud.mutation("sessions:releaseLease", wish))
-            await self._room.note_lease(self._session_id, None)
-        except (CloudError, StoreError, asyncio.TimeoutError) as error:
-            _log.info("The lease of %s could not be given back: %s", self._session_id, error)
+        if await self._free(self._holder, _RETRY_SECONDS):
+            with contextlib.suppress(StoreError):  # the list of leases says it too
+                await self._room.note_lease(self._session_id, None)
+
+    async def _free(self, holder: str, waits: Sequence[float] = ()) -> bool:
+        """Give a holder's lease back; False where that can't be told, and it expires by itself."""
+        wish = {"session": self._session_id, "holder": holder}
+        for wait in (*waits, None):
+            try:
+                await within(PATIENCE, self._cloud.mutation("sessions:releaseLease", wish))
+            except (CloudError, asyncio.TimeoutError) as error:
+                _log.info("The lease of %s could not be given back: %s", self._session_id, error)
+                if wait is None or isinstance(error, CloudRefused):
+                    return False
+                await asyncio.sleep(wait)
+            else:
+                break
+        return True
 
 
 def _patience(state: CloudState) -> float:
@@ -230,5 +288,6 @@ def _patience(state: CloudState) -> float:
 def _held(answer: Any) -> Held:
     lease = answer["lease"]
     behind = now_ms() - answer["now"]
+    since, until = lease["since"] + behind, lease["expiresAt"] + behind
     name = "" if lease.get("mine", True) else lease.get("name") or SOMEBODY
-    return Held(lease["label"], lease["since"] + behind, lease["expiresAt"] + behind, name)
+    return Held(lease["holder"], lease["label"], since, until, name)

@@ -13,9 +13,10 @@ from ..messages import SessionInfo, Value, now_ms
 from ..store.replication import Kind, OutboxRow, Replication
 from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
-from ._within import within
+from ._within import in_time
 from .company import Company
 from .drain import Drain
+from .opened import PATIENCE, OpenSessions
 from .sessions import SessionList
 from .standing import Standing, another_account, fault
 from .tail import SessionTail
@@ -25,9 +26,6 @@ from .versions import Versions
 
 _log = logging.getLogger(__name__)
 
-#: How long a first answer of the server is waited for where somebody asks for a session that is
-#: not here, in seconds.
-PATIENCE = 10.0
 _AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
@@ -51,6 +49,8 @@ class Replica:
         Names this kernel among those that share the store file.
     dead
         Says whether such a name is known to be a dead kernel's.
+    dead_here
+        Says the same of one that may be on any machine.
     replicate_transcripts
         False keeps Claude's own transcripts on this machine: others can read, not resume.
     """
@@ -65,13 +65,16 @@ class Replica:
         server: str,
         holder: str,
         dead: Callable[[str], bool] = lambda _: False,
+        dead_here: Callable[[str], bool] = lambda _: False,
         replicate_transcripts: bool = True,
     ) -> None:
         self._cloud, self._store, self._transcripts = cloud, store, transcripts
         self._url = url
         self.replication = Replication(store)
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
-        self.company = Company(cloud, self, holder=holder, label=server, met=self._met)
+        self.company = Company(
+            cloud, self, holder=holder, label=server, dead=dead_here, met=self._met
+        )
         self._meter = Meter(cloud, self.replication)
         self._versions = Versions(cloud, self._version_changed, self._is_user)
         self._drain = Drain(
@@ -90,7 +93,6 @@ class Replica:
         self._listing: asyncio.Task[None] | None = None
         #: Another kernel sends and keeps the list for this one.
         self._kept_by_another = asyncio.Event()
-        self._tails: dict[str, tuple[SessionTail, asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Callable[[], None]] = []
         self._stops: list[Callable[[], None]] = []
@@ -108,6 +110,16 @@ class Replica:
         self._progress = asyncio.Event()
         #: There is no use in waiting for the server.
         self._down = asyncio.Event()
+        self._opened = OpenSessions(
+            cloud,
+            self.replication,
+            transcripts,
+            self.company,
+            me=lambda: self._me,
+            signed_in=self._signed_in,
+            down=self._down,
+            supervised=self._supervised,
+        )
 
     # -- life ----------------------------------------------------------------------------
 
@@ -138,9 +150,8 @@ class Replica:
         for stop in self._stops:
             stop()
         await self.company.part()
-        tasks = [*self._tasks, *(task for _, task in self._tails.values())]
-        tasks += [task for task in (self._anew, self._listing) if task is not None]
-        self._tails.clear()
+        await self._opened.close()
+        tasks = [*self._tasks, *(task for task in (self._anew, self._listing) if task is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -207,7 +218,7 @@ class Replica:
                 self._me, self.name = user["userId"], user["name"]
                 self._ahead = user["now"] - now_ms()
                 self._signed_in.set()
-                self._tell()
+                self.tell()
 
     async def _supervised(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a part of it until cancelled; one that fails by a fault of ours begins again."""
@@ -225,76 +236,28 @@ class Replica:
 
     def open(self, info: SessionInfo) -> SessionTail | None:
         """Follow a session that was opened here; None if it stays on this machine."""
-        known = self._tails.get(info.client_id)
-        if known is not None:
-            return known[0]
-        if info.local:
-            return None
-        tail = SessionTail(self._cloud, self.replication, info.client_id, me=lambda: self._me)
-
-        async def run() -> None:
-            await self._signed_in.wait()
-            self.company.presence.open(info.client_id)
-            await asyncio.gather(
-                self._supervised("tail", tail.run),
-                self._supervised("company", lambda: self.company.follow(info.client_id)),
-            )
-
-        self._tails[info.client_id] = (tail, asyncio.ensure_future(run()))
-        if info.claude_session_id:
-            self._prefetch(info.claude_session_id)
-        return tail
+        return self._opened.open(info)
 
     def leave(self, session_id: str) -> None:
         """Follow a session no more."""
-        known = self._tails.pop(session_id, None)
-        if known is not None:
-            known[1].cancel()
-            self.company.presence.leave(session_id)
-
-    def _prefetch(self, claude_session_id: str) -> None:
-        """Fetch Claude's memory while the widget opens; whoever needs it asks again."""
-
-        async def fetch() -> None:
-            await self._signed_in.wait()
-            with contextlib.suppress(CloudError):
-                await self._transcripts.fetch(claude_session_id)
-
-        task = asyncio.ensure_future(fetch())
-        self._tasks.append(task)
-        task.add_done_callback(self._tasks.remove)
+        self._opened.leave(session_id)
 
     async def settled(self, timeout: float = PATIENCE) -> bool:
         """Wait until the list of sessions is as on the server; False if it can't be had now."""
-        await _in_time(timeout, self._list.settled, self._kept_by_another, self._down)
+        await in_time(timeout, self._list.settled, self._kept_by_another, self._down)
         return self._list.settled.is_set() or self._kept_by_another.is_set()
 
     async def ready(self, session_id: str, timeout: float = PATIENCE) -> bool:
         """Wait until an open session's newest messages are here; False if they can't be had."""
-        known = self._tails.get(session_id)
-        if known is None:
-            return True
-        await _in_time(timeout, known[0].ready, self._down)
-        return known[0].ready.is_set()
+        return await self._opened.ready(session_id, timeout)
 
     async def whole(self, session_id: str, timeout: float = PATIENCE) -> bool:
         """Wait until all messages of an open session are here; False if they can't be had."""
-        known = self._tails.get(session_id)
-        if known is None:
-            return True
-        await _in_time(timeout, known[0].whole, self._down)
-        return known[0].whole.is_set()
+        return await self._opened.whole(session_id, timeout)
 
     async def older(self, session_id: str, before: str, count: int) -> None:
         """See to it that the messages before a message are here, if they can be had."""
-        known = self._tails.get(session_id)
-        seq = await asyncio.to_thread(self.replication.seq_of, before)
-        if known is None or seq is None:
-            return
-        try:
-            await within(PATIENCE, known[0].older(seq, count))
-        except (CloudError, asyncio.TimeoutError) as error:
-            _log.info("Older messages are not to be had now: %s", error)
+        await self._opened.older(session_id, before, count)
 
     # -- one writer at a time -----------------------------------------------------------
 
@@ -304,14 +267,12 @@ class Replica:
 
     async def reach(self, session_id: str, seq: int) -> None:
         """Wait until an open session's messages up to this place are here."""
-        known = self._tails.get(session_id)
-        if known is not None:
-            await known[0].reach(seq)
+        await self._opened.reach(session_id, seq)
 
     def _met(self) -> None:
         """Somebody came or went: the next messages may be wanted soon."""
         self._drain.wake()
-        self._tell()
+        self.tell()
 
     # -- how it stands ------------------------------------------------------------------
 
@@ -366,19 +327,19 @@ class Replica:
                 return
             self._drain.resume()
             # Not for ever: another kernel may be the one that sends.
-            await _in_time(_LOOK_SECONDS, self._progress)
+            await in_time(_LOOK_SECONDS, self._progress)
 
     def retry(self, session_id: str | None = None) -> int:
         """Try again what was refused; return how many rows."""
         count = self.replication.retry(session_id)
         self._drain.resume()
-        self._tell()
+        self.tell()
         return count
 
     def drop(self, session_id: str | None = None) -> int:
         """Give up sending what was refused; return how many rows."""
         count = self.replication.drop(session_id)
-        self._tell()
+        self.tell()
         return count
 
     def wrote(self) -> None:
@@ -399,27 +360,18 @@ class Replica:
             self._down.set()
         if state.kind == "online":
             self._drain.resume()
-        self._tell()
+        self.tell()
 
     def _version_changed(self) -> None:
         self._drain.resume()
-        self._tell()
+        self.tell()
 
     def _report(self, error: IpyClaudeError | None) -> None:
         self._error = error
         self._progress.set()
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell whoever listens that it stands another way."""
         for listener in list(self._listeners):
             listener()
-
-
-async def _in_time(seconds: float, *events: asyncio.Event) -> None:
-    """Wait until one of these happens, but not for ever."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
