@@ -21,6 +21,9 @@ from ipyclaude.replica.convex import ConvexClient
 from ipyclaude.replica.rows import message_input, session_input
 
 from .cloud.bench import Bench, deployed, message
+from .table import put
+
+LIMITS = Path(__file__).resolve().parent.parent / "docs/convex-limits.md"
 
 WATCHERS = (1, 10, 100, 1000)
 MESSAGES = 10
@@ -31,15 +34,20 @@ SECONDS, EVERY = 20.0, 10.0
 AT_ONCE = 25
 
 
-def show() -> None:
-    """Measure and print both tables."""
+def show(*, write: bool = False) -> None:
+    """Measure and print both tables; with `write` put them into docs/convex-limits.md."""
     with deployed() as server, tempfile.TemporaryDirectory() as folder:
         bench = Bench(server, Path(folder))
-        print("| watchers of one session | median | 99 % | query runs a message | bytes to each |")
-        print("|---|---|---|---|---|")
-        for count in WATCHERS:
-            print(asyncio.run(_watchers(bench, count)), flush=True)
-        print(asyncio.run(_servers(bench)))
+        head = "| watchers of one session | median | 99 % | query runs a message | bytes to each |"
+        rows = [asyncio.run(_watchers(bench, count)) for count in WATCHERS]
+        tables = {
+            "watchers": "\n".join([head, "|---|---|---|---|---|", *rows]),
+            "servers": asyncio.run(_servers(bench)),
+        }
+    for mark, text in tables.items():
+        print(f"{text}\n", flush=True)
+        if write:
+            put(LIMITS, mark, text)
 
 
 async def _watchers(bench: Bench, count: int) -> str:
@@ -99,9 +107,9 @@ async def _servers(bench: Bench) -> str:
         "|---|---|---|---|---|---|",
         f"| {SERVERS}, {SESSIONS} | {_spread(times)} | {len(times) / took:.0f} | {calls:.0f} "
         f"| {runs:.0f} |",
-        f"({making:.0f} sessions made a second)",
     ]
-    return "\n" + "\n".join(rows)
+    print(f"{making:.0f} sessions were made a second")
+    return "\n".join(rows)
 
 
 async def _make(client: ConvexClient, infos: Sequence[SessionInfo]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+MARK = "benchmarks"
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,37 @@ def table(found: Sequence[Figure | str]) -> str:
     return "\n".join([*rows, *(figure.row() for figure in figures), "", *notes, machine()])
 
 
-def write_readme(text: str) -> None:
-    """Put the table into the README, between its marks."""
-    before, _, rest = README.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{START}\n{text}\n{END}{after}")
+def write_readme(text: str, *, whole: bool) -> None:
+    """Put the table into the README; what was not measured stays, unless the table is `whole`."""
+    _, old, _ = _parts(README, MARK)
+    put(README, MARK, text if whole else merged(old, text))
+
+
+def put(path: Path, mark: str, text: str) -> None:
+    """Put a text between its marks in a document."""
+    before, _, after = _parts(path, mark)
+    path.write_text(f"{before}\n{text}\n{after}")
+
+
+def _parts(path: Path, mark: str) -> tuple[str, str, str]:
+    """Return what is before, between and behind two marks, which stay outside."""
+    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, found, rest = path.read_text().partition(start)
+    between, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise SystemExit(f"{path.name} has no {start} … {end}")
+    return before + start, between.strip("\n"), end + after
+
+
+def merged(old: str, new: str) -> str:
+    """Return the new table with those rows of the old one that it has not, each in its place."""
+    lines = {_what(line): line for line in new.splitlines() if line.startswith("|")}
+    kept = [_what(line) for line in old.splitlines() if line.startswith("|")]
+    rows = {_what(line): line for line in old.splitlines() if line.startswith("|")} | lines
+    order = [*kept, *(what for what in lines if what not in kept)]
+    notes = [line for line in old.splitlines() if line and not line.startswith("|")]
+    return "\n".join([*(rows[what] for what in order), "", *notes])
+
+
+def _what(line: str) -> str:
+    return line.split("|")[1].strip()
