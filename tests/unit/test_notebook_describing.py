@@ -64,7 +64,83 @@ def test_an_array_is_told_by_shape_dtype_and_range() -> None:
     assert "min 0, max 999999, mean 499999.5" in told
     assert len(told) < 3_000
     assert "range" not in describe(np.array(["a", "b"]))
+    gaps = describe(np.array([1.0, np.nan, 3.0]))
+    assert "1 are not numbers, min 1.0, max 3.0, mean 2.0" in gaps
+    assert "2 are not numbers, min nan" in describe(np.array([np.nan, np.nan]))
     assert describe(pd.Series([1, 2], name="x")).startswith("pandas.Series, 2 int64")
+
+
+class Tensor:
+    """As torch makes them: `size` is a method, and whole numbers have no mean."""
+
+    device = "cuda:0"
+    shape: Any = None
+    dtype: Any = None
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape, self.dtype = array.shape, f"torch.{array.dtype}"
+        self.requires_grad = array.dtype.kind == "f"
+
+    def size(self) -> tuple[int, ...]:
+        return self.shape
+
+    def numel(self) -> int:
+        return self._array.size
+
+    def __getitem__(self, mask: Any) -> Tensor:
+        return Tensor(self._array[mask])
+
+    def __ne__(self, other: object) -> Any:
+        return self._array != self._array
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "mean" and self._array.dtype.kind == "i":
+            raise RuntimeError("mean(): could not infer output dtype")
+        return getattr(self._array, name)
+
+    def __repr__(self) -> str:
+        return f"tensor({self._array!r}, device='cuda:0')"
+
+
+class FakeNetwork:
+    """As torch's modules are."""
+
+    def forward(self) -> None: ...
+
+    def parameters(self) -> list[Tensor]:
+        return [Tensor(np.zeros((30, 40))), Tensor(np.zeros(10, dtype="int64"))]
+
+
+class Regression:
+    """As scikit-learn's models are."""
+
+    def fit(self) -> Regression:
+        self.coef_: Any = np.array([1.5])
+        self._hidden_ = "private"
+        return self
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"alpha": 1.0}
+
+
+def test_a_tensor_is_told_with_its_device() -> None:
+    """Shape, dtype, device and range; what a kind of number doesn't have is said as unknown."""
+    told = describe(Tensor(np.array([[1.0, np.nan], [3.0, 4.0]])))
+    assert "Tensor, 2 x 2 torch.float64" in told
+    assert "device:\ncuda:0" in told
+    assert "1 are not numbers, min 1.0, max 4.0" in told
+    assert "max 2, mean unknown (RuntimeError)" in describe(Tensor(np.array([1, 2])))
+
+
+def test_a_model_is_told_by_what_it_is_made_with_and_has_learnt() -> None:
+    """A network's weights; a model's parameters, and what fitting gave it."""
+    assert "1,210 weights, 1,200 of them trained" in describe(FakeNetwork())
+    assert "fitted" not in describe(Regression())
+    told = describe(Regression().fit())
+    assert "parameters:\n{'alpha': 1.0}" in told
+    assert "fitted:\ncoef_ = array([1.5])" in told
+    assert "private" not in told
 
 
 def test_code_is_told_with_its_source() -> None:

@@ -8,6 +8,8 @@ of this runs code of the user's classes: the caller bounds its time.
 from __future__ import annotations
 
 import inspect
+import math
+import re
 import reprlib
 import types
 from collections.abc import Callable, Iterable
@@ -121,6 +123,7 @@ def describe(value: Any) -> str:
         sections += [
             ("value", lambda: brief(value)),
             ("parameters", lambda: _parameters(value)),
+            ("fitted", lambda: _fitted(value)),
             ("axes", lambda: _axes(value)),
             ("members", lambda: "" if _is_plain(value) else _names(value)),
             ("documentation", lambda: "" if _is_plain(value) else _class_doc(value)),
@@ -159,11 +162,11 @@ def _columns(table: Any) -> str:
 
 
 def _missing(table: Any, name: Any) -> str:
-    """Say how many values of a pandas column are missing."""
-    if not offers(table, "isna") or len(table) > MAX_ELEMENTS:
+    """Say how many values of a column are missing, as pandas and polars count them."""
+    if len(table) > MAX_ELEMENTS or not (offers(table, "isna") or offers(table, "null_count")):
         return ""
     column: Any = table[name]
-    count: Any = column.isna().sum()
+    count: Any = column.isna().sum() if offers(table, "isna") else column.null_count()
     return f", {int(count):,} missing" if getattr(count, "shape", ()) == () and count else ""
 
 
@@ -173,25 +176,54 @@ def _head(table: Any) -> str:
     return bounded(text, REPR_CHARS)
 
 
-def _range(array: Any) -> str:
+def _count(array: Any) -> int:
+    """Return the number of elements; `size` is a number, or a method that gives the shape."""
     size: Any = attribute(array, "size")
     size = size() if callable(size) else size
-    count = 1
-    for n in size if isinstance(size, tuple) else (size or 0,):  # pyright: ignore[reportUnknownVariableType]
-        count *= int(n)  # pyright: ignore[reportUnknownArgumentType]
-    kind = str(attribute(array, "dtype"))
+    return math.prod(int(n) for n in size) if isinstance(size, tuple) else int(size or 0)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _range(array: Any) -> str:
+    kind = str(attribute(array, "dtype")).lower()
+    count = _count(array) if offers(array, "size") else len(array)
     if not 0 < count <= MAX_ELEMENTS or not any(name in kind for name in ("int", "float")):
         return ""
-    return ", ".join(f"{name} {getattr(array, name)()}" for name in ("min", "max", "mean"))
+    # What is not a number is the only thing that differs from itself.
+    missing = array != array if "float" in kind else None
+    gaps = int(missing.sum()) if missing is not None else 0
+    whole = array[~missing] if 0 < gaps < count else array  # pyright: ignore[reportOptionalOperand]
+    told = [f"{gaps:,} are not numbers"] if gaps else []
+    return ", ".join([*told, *(_extreme(whole, name) for name in ("min", "max", "mean"))])
+
+
+def _extreme(array: Any, name: str) -> str:
+    try:
+        value: Any = getattr(array, name)()
+        return f"{name} {value.item() if offers(value, 'item') else value}"
+    except Exception as error:  # noqa: BLE001 - torch has no mean of integers
+        return f"{name} unknown ({type(error).__name__})"
 
 
 def _parameters(model: Any) -> str:
     """Say what a model is made with: scikit-learn's parameters, or a network's weights."""
     if offers(model, "get_params"):
         return brief(model.get_params(deep=False))
-    if offers(model, "parameters", "forward"):
-        return f"{sum(int(p.numel()) for p in model.parameters()):,} weights"
+    if offers(model, "parameters", "forward"):  # torch
+        weights = list(model.parameters())
+        trained = sum(int(p.numel()) for p in weights if p.requires_grad)
+        return f"{sum(int(p.numel()) for p in weights):,} weights, {trained:,} of them trained"
+    if offers(model, "count_params", "layers"):  # Keras
+        return f"{int(model.count_params()):,} weights in {len(model.layers)} layers"
     return ""
+
+
+def _fitted(model: Any) -> str:
+    """Say what a model of scikit-learn's kind has learnt: its attributes that end in `_`."""
+    if not offers(model, "get_params", "fit"):
+        return ""
+    held = cast("dict[str, Any]", vars(model))
+    learnt = {name: value for name, value in held.items() if re.match(r"[^_].*[^_]_$", name)}
+    return "\n".join(f"{name} = {brief(value, 300)}" for name, value in learnt.items())
 
 
 def _axes(figure: Any) -> str:
