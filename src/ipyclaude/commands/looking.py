@@ -53,6 +53,8 @@ def _status(app: App, _: argparse.Namespace) -> None:
 def _list(app: App, args: argparse.Namespace) -> None:
     limit = 10_000 if args.all else 20
     query = " ".join(args.query)
+    if app.sync is not None:
+        app.sync.settle()  # on a new server there is nothing before
     found = app.store.sessions(query, archived=args.all, limit=limit + 1)
     if not found:
         words = f"No session matches {query!r}." if query else "There is no session yet."
