@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from .messages import (
     ContentBlock,
@@ -69,15 +69,17 @@ def result_text(content: object) -> str:
         return content
     if not isinstance(content, Sequence):
         return "" if content is None else json.dumps(content, default=str)
-    parts: list[str] = []
-    for part in content:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(part, dict) and part.get("type") == "text":  # pyright: ignore[reportUnknownMemberType]
-            parts.append(str(part.get("text", "")))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        elif isinstance(part, dict):
-            parts.append(f"[{part.get('type', 'content')}]")  # pyright: ignore[reportUnknownMemberType]
-        else:
-            parts.append(str(part))  # pyright: ignore[reportUnknownArgumentType]
-    return "\n".join(parts)
+    return "\n".join(_part_text(part) for part in cast("Sequence[object]", content))
+
+
+def _part_text(part: object) -> str:
+    if not isinstance(part, dict):
+        return str(part)
+    said = cast("dict[str, Any]", part)
+    if said.get("type") == "text":
+        return str(said.get("text", ""))
+    # What tool search finds is a reference to a tool, by its name.
+    return str(said.get("tool_name") or f"[{said.get('type', 'content')}]")
 
 
 def footer(result: ResultBlock) -> str:

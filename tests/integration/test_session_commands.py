@@ -177,5 +177,7 @@ def test_mistakes_are_one_message(nb: Notebook, model: ScriptedModel) -> None:
         assert shown.status == "error", line
         assert words in shown.text
         assert "File " not in shown.traceback
-    assert "export" in nb.run("%claude_session help").text
+    text = nb.run("%claude_session help").text
+    assert text.index("status") < text.index("fork") < text.index("watch")
+    assert "nobody has to" in nb.run("%claude_session whoami").text
     assert model.requests == []

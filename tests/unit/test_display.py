@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ipyclaude.display import bundle, clean_html, safe_markdown
+from ipyclaude.display import bundle, clean_html, result_text, safe_markdown
 from ipyclaude.messages import (
     ContentBlock,
     ImageBlock,
@@ -127,6 +127,8 @@ def test_a_failed_tool_and_an_unknown_block_are_shown() -> None:
     )
     assert "Edit: a.py ✗" in shown["text/html"]
     assert "hologram" in shown["text/html"]
+    found = [{"type": "tool_reference", "tool_name": "TaskCreate"}, {"type": "hologram"}, "x"]
+    assert result_text(found) == "TaskCreate\n[hologram]\nx"
 
 
 def test_a_local_image_is_shown_and_a_remote_one_is_not() -> None:

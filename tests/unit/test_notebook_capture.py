@@ -58,3 +58,12 @@ def test_what_has_no_text_is_named() -> None:
     )
     assert text_of({"application/json": {"a": 1}}) == '{"a": 1}'
     assert text_of({}) == "[shown: nothing]"
+
+
+def test_a_progress_bar_is_told_as_it_ended() -> None:
+    """What was written over is not seen by the user either."""
+    captured = Captured()
+    for percent in range(101):
+        captured.stream("stderr", f"\r{percent}% done")
+    captured.stream("stderr", "\nover\r\nand out")
+    assert captured.content()[0]["text"] == "[stderr] 100% done\nover\nand out"

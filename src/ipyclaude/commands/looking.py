@@ -13,11 +13,12 @@ from ..sharing_words import role_rows
 from ..store.replication import Replication
 from ..tables import ago, money, show_bundle, show_table, show_text, size
 from .registry import COMMANDS, arg, chosen, command, count, my_name, whole
-from .syncing import sync_rows
 
 
 @command("status", "what is current, where it is stored, its state")
 def _status(app: App, _: argparse.Namespace) -> None:
+    from .syncing import sync_rows  # whose commands come later in the help
+
     session = app.current
     rows: list[tuple[str, object]] = []
     if session is None:

@@ -95,7 +95,10 @@ def _whoami(app: App, _: argparse.Namespace) -> None:
         show_table(("", ""), [("signed in", "no"), ("why", error.why), ("do", error.fix)])
         return
     if token is None:
-        show_table(("", ""), [("signed in", "no"), ("do", "%claude_session login")])
+        what_next = ("do", "%claude_session login")
+        if not app.settings.convex_url:
+            what_next = ("why", "no Convex deployment is set, so nobody has to: all stays here")
+        show_table(("", ""), [("signed in", "no"), what_next])
         return
     claims = read_claims(token.reveal())
     rows: list[tuple[str, object]] = [

@@ -129,7 +129,8 @@ class Captured:
             elif kind == "rich":
                 texts.append(text_of(value))
             else:
-                shown = (value.text if isinstance(value, Kept) else value).rstrip("\n")
+                whole = value.text if isinstance(value, Kept) else value
+                shown = as_seen(whole.rstrip("\n"))
                 texts.append(f"[stderr] {shown}" if kind == "stderr" else shown)
         flush()
         return content
@@ -138,6 +139,12 @@ class Captured:
 def strip_ansi(text: str) -> str:
     """Take the colours out of a text."""
     return _COLOUR.sub("", text)
+
+
+def as_seen(text: str) -> str:
+    """Leave out what a progress bar has written over by going back to its line's beginning."""
+    lines = text.split("\n") if "\r" in text else [text]
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def bounded(text: str, limit: int = SHOWN_CHARS) -> str:
