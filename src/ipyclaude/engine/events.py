@@ -53,6 +53,19 @@ _DELTA_TEXT = {
 }
 
 
+#: What is wrong with an MCP server, and what to do, by the status that the CLI tells.
+_MCP_TROUBLE = {
+    "failed": (
+        "The MCP server {name!r} could not be started.",
+        "Run its command in a terminal to see why; then %claude_session close, and ask again.",
+    ),
+    "needs-auth": (
+        "The MCP server {name!r} wants you to sign in.",
+        "Sign in to it in a terminal: run claude there, and /mcp.",
+    ),
+}
+
+
 class EventMapper:
     """Maps one connection's lines; keeps which blocks of which message have begun."""
 
@@ -68,6 +81,8 @@ class EventMapper:
         self.described: dict[str, SlashCommand] = {}
         #: What the API said of the last failure, in the assistant message that stands for it.
         self.api_error: str | None = None
+        #: MCP servers of which it has been said that they can't be used.
+        self._told_of: set[str] = set()
         #: When the rate limit that refused this turn ends, in epoch seconds, where the API says it.
         self.resets_at: float | None = None
 
@@ -191,6 +206,21 @@ class EventMapper:
         if any(changed):
             yield TodosChanged(self._fold.todos)
 
+    def _unusable(self, servers: Sequence[Raw]) -> Iterator[Notice]:
+        """Say once of each MCP server that it can't be used; the CLI itself keeps quiet."""
+        for server in servers:
+            name, status = str(server.get("name", "")), str(server.get("status", ""))
+            if status in _MCP_TROUBLE and name not in self._told_of:
+                self._told_of.add(name)
+                what, fix = _MCP_TROUBLE[status]
+                yield Notice(
+                    kind="mcp_server",
+                    what=what.format(name=name),
+                    why="Claude goes on without its tools.",
+                    fix=fix,
+                    level="warning",
+                )
+
     def _system(self, raw: Raw) -> Iterator[EngineEvent]:
         subtype = raw.get("subtype")
         if subtype == "init":
@@ -201,6 +231,7 @@ class EventMapper:
                 slash_commands=self._commands(raw.get("slash_commands") or ()),
                 permission_mode=raw.get("permissionMode"),
             )
+            yield from self._unusable(raw.get("mcp_servers") or ())
         elif subtype == "api_retry":
             yield _retry(raw)
         elif subtype == "compact_boundary":
