@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ from typing import Any
 import pytest
 
 from ipyclaude.messages import Approval, Message, SessionInfo, StreamTail, TextBlock, Value
-from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.store.sqlite import JournalWarning, SqliteStore
 
 HEAD = """
 import json, sys
 from ipyclaude.messages import *
 from ipyclaude.store.sqlite import SqliteStore
-store = SqliteStore(sys.argv[1])
 args = json.loads(sys.argv[2])
+store = SqliteStore(sys.argv[1], is_network=lambda _: args["network"])
 def say(*what): print(*what, flush=True)
 def text(n):
     content = (TextBlock(text=str(n)),)
@@ -33,7 +34,8 @@ def text(n):
 def start(store: SqliteStore, body: str, **args: Any) -> subprocess.Popen[str]:
     """Run `body` in another process on the same file."""
     script = HEAD + textwrap.dedent(body)
-    command = [sys.executable, "-c", script, str(store.path), json.dumps(args)]
+    told = {"network": store.journal == "delete", **args}
+    command = [sys.executable, "-W", "ignore", "-c", script, str(store.path), json.dumps(told)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -58,11 +60,19 @@ def end(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """Give an empty store."""
-    store = SqliteStore(tmp_path / "store.db")
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SqliteStore]:
+    """Give an empty store, on a network disk if the test asks for one."""
+    network: bool = getattr(request, "param", False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", JournalWarning)
+        store = SqliteStore(tmp_path / "store.db", is_network=lambda _: network)
+    assert store.journal == ("delete" if network else "wal")
     yield store
     store.close()
+
+
+#: With the rollback journal too, to which a store on NFS falls back.
+both_journals = pytest.mark.parametrize("store", [False, True], ids=["wal", "nfs"], indirect=True)
 
 
 @pytest.fixture
@@ -133,6 +143,7 @@ def test_own_writes_come_once(store: SqliteStore, session: SessionInfo) -> None:
     assert [type(v) for v in ear.heard] == [SessionInfo, Message]
 
 
+@both_journals
 def test_deletion_is_heard(store: SqliteStore, session: SessionInfo) -> None:
     """A session that another process deletes arrives with `deleted_at`."""
     ear = Ear()
@@ -145,6 +156,7 @@ def test_deletion_is_heard(store: SqliteStore, session: SessionInfo) -> None:
     assert store.sessions() == []
 
 
+@both_journals
 def test_simultaneous_writers(store: SqliteStore, session: SessionInfo) -> None:
     """Four processes that write at once lose nothing, and keep the counters right."""
     body = """
@@ -166,6 +178,7 @@ def test_simultaneous_writers(store: SqliteStore, session: SessionInfo) -> None:
     assert len({m.client_id for m in page.messages}) == 400
 
 
+@both_journals
 def test_one_decision_wins(store: SqliteStore, session: SessionInfo) -> None:
     """Of decisions by several processes exactly one wins, and all are told which."""
     asked = Approval(session_id=session.client_id, turn_id="t", tool_use_id="u", tool_name="Bash")
@@ -187,7 +200,11 @@ def test_one_decision_wins(store: SqliteStore, session: SessionInfo) -> None:
     assert {a.decided_by for a in stands} == answers
 
 
-@pytest.mark.parametrize("after", [1, 7, 40])
+@pytest.mark.parametrize(
+    ("store", "after"),
+    [(False, 1), (False, 7), (False, 40), (True, 7), (True, 40)],
+    indirect=["store"],
+)
 def test_killed_writer(store: SqliteStore, session: SessionInfo, after: int) -> None:
     """A writer killed in the middle leaves a whole store with all that it had finished (S1)."""
     other = start(
