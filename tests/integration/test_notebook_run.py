@@ -168,7 +168,7 @@ def test_a_time_out_ends_what_an_interrupt_ends(
     assert nb.value("1 + 1") == 2
 
 
-@pytest.mark.parametrize("kind", ["sleep", "await", "loop"])
+@pytest.mark.parametrize("kind", ["sleep", "await", "loop", "in C"])
 def test_an_interrupt_ends_the_code_and_the_turn(
     nb: Notebook, model: ScriptedModel, kind: str
 ) -> None:
@@ -202,6 +202,18 @@ def test_input_is_interrupted(nb: Notebook, model: ScriptedModel) -> None:
     channel.get_msg(timeout=1)
     assert nb.collect(sent).status == "ok"
     assert "its time-out" in told(model)
+
+
+def test_an_interrupt_ends_a_question_and_the_turn(nb: Notebook, model: ScriptedModel) -> None:
+    """Whoever does not want to answer `input()` stops, as in a cell of their own (S9)."""
+    model.script(code("input('Who? ')"))
+    sent = nb.send(f"%%claude --allow {RUN}\nAsk.", stdin=True)
+    channel: Any = nb.kernel.client.stdin_channel
+    nb.kernel.until(lambda: bool(channel.msg_ready()))
+    channel.get_msg(timeout=1)
+    nb.kernel.interrupt()
+    assert "Stopped by user." in nb.collect(sent).traceback
+    assert nb.value("1 + 1") == 2
 
 
 def test_what_cannot_be_interrupted_is_said(nb: Notebook, model: ScriptedModel) -> None:
