@@ -95,7 +95,7 @@ def check_cli(settings: IPyClaude) -> Finding:
 def check_login() -> Finding:
     """A login or a key; its value is never read."""
     login = find_login()
-    return Finding("Login", login or "none found", "" if login else NO_LOGIN_FIX)
+    return Finding("Claude login", login or "none found", "" if login else NO_LOGIN_FIX)
 
 
 def check_store(settings: IPyClaude) -> Finding:
@@ -132,7 +132,9 @@ def check_identity(settings: IPyClaude) -> Finding:
         )
     except IpyClaudeError as error:
         return Finding("Sign-in", " ".join(filter(None, (error.what, error.why))), error.fix)
-    # Nobody has to be signed in: without Convex everything is on this machine.
+    if choice.kind == "none" and not settings.convex_url:
+        words = "not needed without Convex: everything is on this machine"
+        return Finding("Sign-in", words)
     return Finding("Sign-in", choice.words)
 
 
@@ -168,11 +170,11 @@ def findings() -> Iterator[Finding]:
         settings = None
     if settings is not None:
         yield check_cli(settings)
-        yield check_store(settings)
-        yield check_identity(settings)
-        yield check_policy(settings)
     yield check_login()
     if settings is not None:
+        yield check_store(settings)
+        yield check_policy(settings)
+        yield check_identity(settings)
         from .cloud_checks import check_convex
 
         yield from check_convex(settings)
@@ -187,7 +189,7 @@ def main() -> int:
     for finding in findings():
         fine = fine and finding.ok
         mark = Text("ok      " if finding.ok else "PROBLEM ", "green" if finding.ok else "bold red")
-        console.print(Text.assemble(mark, f"{finding.subject:<11} {finding.found}"), soft_wrap=True)
+        console.print(Text.assemble(mark, f"{finding.subject:<12} {finding.found}"), soft_wrap=True)
         if finding.fix:
             console.print(Text(f"        Do: {finding.fix}"), soft_wrap=True)
     return 0 if fine else 1

@@ -97,9 +97,10 @@ def test_a_missing_bundle_is_told(tmp_path: Path) -> None:
 
 def test_who_is_signed_in_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is fine; a source that was asked for and isn't there is not."""
-    assert doctor.check_identity(IPyClaude.load()) == doctor.Finding(
-        "Sign-in", "Nobody is signed in."
-    )
+    here = "not needed without Convex: everything is on this machine"
+    assert doctor.check_identity(IPyClaude.load()) == doctor.Finding("Sign-in", here)
+    monkeypatch.setenv("CONVEX_URL", "https://example.convex.cloud")
+    assert doctor.check_identity(IPyClaude.load()).found == "Nobody is signed in."
     monkeypatch.setenv("CONVEX_AUTH_TOKEN", "very-secret")
     found = doctor.check_identity(IPyClaude.load())
     assert found.ok
@@ -127,4 +128,4 @@ def test_a_bad_setting_does_not_end_the_checks(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("IPYCLAUDE_ISOLATED", "perhaps")
     found = {finding.subject: finding for finding in doctor.findings()}
     assert "perhaps" in found["Settings"].found
-    assert "Login" in found
+    assert "Claude login" in found
