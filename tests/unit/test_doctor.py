@@ -91,7 +91,7 @@ def test_a_missing_bundle_is_told(tmp_path: Path) -> None:
     """A package without the widget's files says which are missing and how to get them."""
     (tmp_path / "widget.css").write_text("x")
     finding = doctor.check_bundle(tmp_path)
-    assert "widget.js missing" in finding.found
+    assert "widget.js and loader.js missing" in finding.found
     assert "pip install" in finding.fix
 
 
