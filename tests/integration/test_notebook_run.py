@@ -168,7 +168,7 @@ def test_a_time_out_ends_what_an_interrupt_ends(
     assert nb.value("1 + 1") == 2
 
 
-@pytest.mark.parametrize("kind", ["sleep", "await", "loop", "in C"])
+@pytest.mark.parametrize("kind", ["sleep", "await", "loop"])
 def test_an_interrupt_ends_the_code_and_the_turn(
     nb: Notebook, model: ScriptedModel, kind: str
 ) -> None:
@@ -202,6 +202,16 @@ def test_input_is_interrupted(nb: Notebook, model: ScriptedModel) -> None:
     channel.get_msg(timeout=1)
     assert nb.collect(sent).status == "ok"
     assert "its time-out" in told(model)
+
+
+def test_an_interrupt_ends_a_call_in_c(nb: Notebook, model: ScriptedModel, place: Place) -> None:
+    """One too that holds the interpreter's lock, so that nothing of ours can run meanwhile (S9)."""
+    model.script(code(f"open('begun', 'w').close()\n{_LOOPS['in C']}"))
+    sent = nb.send(f"%%claude --allow {RUN}\nRun it.")
+    nb.kernel.until((place.work / "begun").exists)
+    nb.kernel.interrupt()
+    assert "Stopped by user." in nb.collect(sent).traceback
+    assert nb.value("1 + 1") == 2
 
 
 def test_an_interrupt_ends_a_question_and_the_turn(nb: Notebook, model: ScriptedModel) -> None:
