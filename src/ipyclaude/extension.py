@@ -149,9 +149,11 @@ class App:
         return info
 
     def _known(self, ref: str) -> SessionInfo | None:
-        """Return a session, waiting for the list of the other servers' if it isn't here."""
+        """Return a session, waiting for the other servers' list if it isn't here, or not mine."""
         info = self.store.session(ref)
-        if info is None and self.sync is not None and not self.runtime.on_loop:
+        # Its owner may have changed what one may do in it since this server last looked.
+        unsure = info is None or info.role != "owner"
+        if unsure and self.sync is not None and not self.runtime.on_loop:
             self.sync.settle()
             info = self.store.session(ref)
         return info
