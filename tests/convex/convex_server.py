@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, TypedDict
 
 import httpx
+from filelock import FileLock
 from tokens import Issuer
 
 from ipyclaude.accounts import make_key
@@ -185,7 +186,8 @@ class ConvexServer:
         self.issuer = issuer or Issuer()
         self.admin_key = ADMIN_KEY
         self._hatch = load_hatch_build()
-        self._hatch.install_modules(SERVER)
+        with taking_turns():
+            self._hatch.install_modules(SERVER)
         self._process = self._start(push, chunk_bytes, redact)
         assert self._process.stdout is not None
         line = json.loads(self._process.stdout.readline())
@@ -334,11 +336,19 @@ class ConvexServer:
 def deployed(issuer: Issuer | None = None) -> Generator[ConvexServer, None, None]:
     """Start a deployment of the product's functions, pushed by the official CLI."""
     hatch = load_hatch_build()
-    hatch.install_modules(FUNCTIONS, dev=True)
-    hatch.npm(FUNCTIONS, "run", "--silent", "functions")
     with ConvexServer(issuer) as server:
-        server.deploy(FUNCTIONS)
+        with taking_turns():
+            hatch.install_modules(FUNCTIONS, dev=True)
+            hatch.npm(FUNCTIONS, "run", "--silent", "functions")
+            server.deploy(FUNCTIONS)
         yield server
+
+
+def taking_turns() -> FileLock:
+    """Return what lets one test process at a time install, generate and bundle in a folder."""
+    folder = ROOT / ".pytest_cache"
+    folder.mkdir(exist_ok=True)
+    return FileLock(folder / "npm.lock")
 
 
 def run_cli(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> str:
