@@ -22,7 +22,10 @@ from pydantic_core import from_json
 
 from .engine.todos import TodoFold
 from .history_files import (
+    BadLine,
     HistoryFile,
+    ImportReport,
+    Skipped,
     agent_name,
     chosen,
     find_history,
@@ -46,33 +49,6 @@ Progress = Callable[[int, int, Path], None]
 
 _BATCH_LINES = 2000
 _BATCH_BYTES = 4 << 20
-
-
-@dataclass(frozen=True)
-class BadLine:
-    """A line that could not be read. It is kept raw as a message of its session."""
-
-    path: Path
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that was left alone."""
-
-    path: Path
-    reason: str
-
-
-@dataclass
-class ImportReport:
-    """What an import did: sessions and messages written (new or again), and what it couldn't."""
-
-    sessions: int = 0
-    messages: int = 0
-    bad_lines: list[BadLine] = field(default_factory=list[BadLine])
-    skipped: list[Skipped] = field(default_factory=list[Skipped])
 
 
 def import_history(

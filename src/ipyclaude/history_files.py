@@ -1,11 +1,14 @@
-"""Claude Code's history on disk: where it is, and its lines. Nothing is ever written (S13)."""
+"""Claude Code's history on disk: where it is, its lines, and what became of them.
+
+Nothing is ever written there (S13).
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,33 @@ class HistoryFile:
     project_key: str
     size: int
     subagents: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that could not be read. It is kept raw as a message of its session."""
+
+    path: Path
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left alone."""
+
+    path: Path
+    reason: str
+
+
+@dataclass
+class ImportReport:
+    """What an import did: sessions and messages written (new or again), and what it couldn't."""
+
+    sessions: int = 0
+    messages: int = 0
+    bad_lines: list[BadLine] = field(default_factory=list[BadLine])
+    skipped: list[Skipped] = field(default_factory=list[Skipped])
 
 
 def config_dir() -> Path:
