@@ -6,6 +6,7 @@
  */
 
 import type { Kind } from "../src/page";
+import { EMPTY } from "../src/state";
 import type {
   Approval,
   ContentBlock,
@@ -18,6 +19,7 @@ import type {
   Status,
   ToPage,
   TurnState,
+  Who,
   WireEvent,
 } from "../src/wire";
 
@@ -159,8 +161,13 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     turn: null,
     queued: [],
     status: status(),
+    who: who(),
     ...part,
   };
+}
+
+export function who(part: Partial<Who> = {}): Who {
+  return { ...EMPTY.who, ...part };
 }
 
 export function message(

@@ -13,7 +13,14 @@ import {
   status,
   text,
   turn,
+  who,
 } from "./mock";
+
+const PROMPT = {
+  url: "https://id.example.org/device?user_code=WDJB-MJHT",
+  shown: "https://id.example.org/device",
+  code: "WDJB-MJHT",
+};
 
 const ANSWER = `## What the data says
 
@@ -220,7 +227,8 @@ export function play(model: MockModel, scene: string): void {
   if (scene === "done") {
     const over = turn({ status: "done", result: result() });
     const todos = TODOS.map((each) => ({ ...each, status: "completed" as const }));
-    model.snapshot({ messages: answered(), todos, more: true, turn: over });
+    const out = who({ state: "out", ways: ["work", "home"], accounts: true });
+    model.snapshot({ messages: answered(), todos, more: true, turn: over, who: out });
   } else if (scene === "tools") {
     const todos = TODOS.map((each, at) => (at ? { ...each, parent_tool_use_id: "u-sub" } : each));
     model.snapshot({ messages: tools(), todos, turn: turn({ status: "done", result: result() }) });
@@ -233,6 +241,7 @@ export function play(model: MockModel, scene: string): void {
         { id: "q-1", text: "Then plot flipper length by species.", held: false, telling: false },
       ],
       status: status({ demo: true }),
+      who: who({ state: "waiting", prompt: PROMPT }),
     });
     model.events({ type: "open", live: live(1, text("")) });
     model.events({ type: "d", k: 1, s: ANSWER.slice(0, 620) });
@@ -245,7 +254,9 @@ export function play(model: MockModel, scene: string): void {
       ...exchange(),
       message("assistant", [call("u-9", "Bash", { command: "git status --short" })]),
     ];
-    model.snapshot({ messages, approvals: asks, turn: turn({ status: "waiting" }) });
+    const ada = { name: "ada@example.org", by: "The stored sign-in.", can_leave: true };
+    const signed = who({ state: "in", ...ada });
+    model.snapshot({ messages, approvals: asks, turn: turn({ status: "waiting" }), who: signed });
   } else if (scene === "notices") {
     model.snapshot({
       messages: [

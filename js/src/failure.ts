@@ -3,6 +3,7 @@
 import { RequestError } from "./channel";
 import { h } from "./dom";
 import { icon } from "./icons";
+import type { ErrorInfo } from "./wire";
 
 export class Failure {
   readonly el: HTMLElement;
@@ -12,8 +13,12 @@ export class Failure {
   }
 
   show(error: unknown): void {
-    const info =
-      error instanceof RequestError ? error.info : { what: String(error), why: "", fix: "" };
+    this.showInfo(
+      error instanceof RequestError ? error.info : { what: String(error), why: "", fix: "" },
+    );
+  }
+
+  showInfo(info: ErrorInfo): void {
     this.el.replaceChildren(
       icon("warning"),
       h(

@@ -18,6 +18,7 @@ import type {
   Todo,
   ToolUseBlock,
   TurnState,
+  Who,
   WireEvent,
 } from "./wire";
 
@@ -52,6 +53,7 @@ export interface State {
   readonly turn: TurnState | null;
   readonly queued: readonly Queued[];
   readonly status: Status;
+  readonly who: Who;
 }
 
 export const EMPTY: State = {
@@ -78,6 +80,16 @@ export const EMPTY: State = {
     people: [],
     holder: null,
     may_take_over: false,
+  },
+  who: {
+    state: "none",
+    name: "",
+    by: "",
+    can_leave: false,
+    ways: [],
+    accounts: false,
+    prompt: null,
+    error: null,
   },
 };
 
@@ -141,9 +153,9 @@ export function fromSnapshot(snapshot: Snapshot): State {
   let entries: readonly Entry[] = snapshot.messages.map(entryOf);
   const known = new Set(entries.map((each) => each.id));
   entries = entries.concat(snapshot.live.filter((each) => !known.has(each.id)).map(liveEntry));
-  const { session, more, todos, approvals, turn, queued, status } = snapshot;
+  const { session, more, todos, approvals, turn, queued, status, who } = snapshot;
   const live = new Map(snapshot.live.map((each) => [each.k, liveOf(each)]));
-  return { ready: true, session, entries, more, todos, approvals, live, turn, queued, status };
+  return { ready: true, session, entries, more, todos, approvals, live, turn, queued, status, who };
 }
 
 function close(state: State, k: number, block: ContentBlock | null, drop: boolean): State {
@@ -206,6 +218,8 @@ export function reduce(state: State, event: WireEvent): State {
       return { ...state, queued: event.queued };
     case "status":
       return { ...state, status: event.status };
+    case "who":
+      return { ...state, who: event.who };
     default:
       return unknownEvent(state, event);
   }

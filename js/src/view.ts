@@ -1,5 +1,6 @@
 /** One view of a model: the output of a cell ("turn"), the chat, or the to-dos alone. */
 
+import { Account } from "./account";
 import { Announcer } from "./announcer";
 import { Approvals } from "./approvals";
 import { cellsOf } from "./cells";
@@ -70,7 +71,7 @@ export class View implements Follower {
     };
     const composer = new Composer(page, around);
     deeds.composer = composer;
-    const head = [new Sessions(page), find, new Settings(page)];
+    const head = [new Sessions(page), find, new Settings(page), new Account(page)];
     return [...head, ...middle, composer, ...foot];
   }
 

@@ -34,6 +34,9 @@ export type Request =
   | p.Share
   | p.TakeOver
   | p.Configure
+  | p.SignIn
+  | p.CancelSignIn
+  | p.SignOut
   | p.ListRules
   | p.RevokeRule
   | p.Claim
@@ -65,6 +68,9 @@ export interface Results {
   share: p.ShareResult;
   take_over: null;
   configure: p.Status;
+  sign_in: null;
+  cancel_sign_in: null;
+  sign_out: null;
   rules: p.RulesResult;
   revoke: p.RulesResult;
   claim: boolean;

@@ -17,7 +17,10 @@ from . import requests as r
 from . import suggesting
 from .attachments import uploaded
 from .channel import wire
+from .entrance import ChatAsking
 from .exceptions import IpyClaudeError, SessionNotFound
+from .identity.accounts import NAME
+from .identity.sign_in import Account
 from .messages import ContentBlock, Message, TextBlock
 from .notebook.masking import mask
 from .permissions import shown
@@ -49,6 +52,7 @@ class ClaudeChat(View):
     def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:
         chosen = desk or _loaded_desk()
         super().__init__(chosen, chosen.session(session), kind=self._kind)
+        self._unwatch = chosen.entrance.on_change(self._signed)
         #: The cell that shows this chat, under which the notebook's tools show too.
         self._parent = chosen.host.parent
         chosen.keep(self)
@@ -229,6 +233,33 @@ class ClaudeChat(View):
     async def _on_take_over(self, request: r.TakeOver) -> None:
         del request  # it says nothing more
         await self._desk.take_over(self._current())
+
+    def _signed(self, who: p.Who) -> None:
+        self._channel.push([p.WhoChanged(who=who)])
+
+    def _make_snapshot(self, n: int) -> p.Snapshot:
+        whole = super()._make_snapshot(n)
+        return whole.model_copy(update={"who": self._desk.entrance.who})
+
+    def close(self) -> None:
+        """Close the comm and stop listening."""
+        if hasattr(self, "_unwatch"):
+            self._unwatch()
+        super().close()
+
+    async def _on_sign_in(self, request: r.SignIn) -> None:
+        typed = Account(request.email.strip(), request.password.get_secret_value())
+        account = None if request.way else typed
+        asking = ChatAsking(keep=request.keep, account=account)
+        await self._desk.entrance.sign_in(request.way or NAME, asking)
+
+    async def _on_cancel_sign_in(self, request: r.CancelSignIn) -> None:
+        del request  # it says nothing more
+        await self._desk.entrance.cancel()
+
+    async def _on_sign_out(self, request: r.SignOut) -> None:
+        del request  # it says nothing more
+        await self._desk.entrance.sign_out()
 
     async def _on_configure(self, request: r.Configure) -> dict[str, Any]:
         session = self._current()

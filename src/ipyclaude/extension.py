@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from .checkpoints import Checkpoints
 from .engines import Engines, make_transcripts
+from .entrance import Entrance
 from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, UsageMistake
 from .holders import make_holder
 from .host import Host
@@ -59,6 +60,7 @@ class App:
         self.store = SqliteStore(self.settings.store_path)
         self.sign_ins = SignIns(self.settings.store_path.parent, self.settings.convex_url)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
+        self.entrance = Entrance(self.settings, self.runtime, self.sign_ins, self.identity)
         self._holder = make_holder()
         #: None where sessions stay on this machine.
         self.sync = self._make_sync() if self.settings.convex_url else None

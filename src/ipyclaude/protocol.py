@@ -108,6 +108,43 @@ class Queued(Wire):
     telling: bool = False
 
 
+class ErrorInfo(Wire):
+    """An error for a person."""
+
+    what: Text
+    why: Text = ""
+    fix: Text = ""
+
+
+class SignInPrompt(Wire):
+    """What a person is to do to sign in: open `url`, and compare or type the `code`."""
+
+    url: str
+    #: The address to type on another machine; empty where only `url` leads there.
+    shown: str = ""
+    code: str = ""
+
+
+class Who(Wire):
+    """Who is signed in to Convex, or how one can be."""
+
+    #: `none`: there is no Convex to sign in to, or it isn't known yet.
+    state: Literal["none", "out", "waiting", "in"] = "none"
+    name: Text = ""
+    #: In words, where the sign-in comes from.
+    by: Text = ""
+    #: It can be ended from here.
+    can_leave: bool = False
+    #: The providers that one can sign in with.
+    ways: tuple[Text, ...] = ()
+    #: One can sign in with e-mail and password.
+    accounts: bool = False
+    #: What a sign-in that was begun waits for.
+    prompt: SignInPrompt | None = None
+    #: Why the last one came to nothing.
+    error: ErrorInfo | None = None
+
+
 # ---- kernel -> page --------------------------------------------------------------------
 
 
@@ -126,6 +163,7 @@ class Snapshot(Wire):
     turn: TurnState | None = None
     queued: tuple[Queued, ...] = ()
     status: Status = Status()
+    who: Who = Who()
 
 
 class MessageSaved(Wire):
@@ -204,6 +242,13 @@ class StatusChanged(Wire):
     status: Status
 
 
+class WhoChanged(Wire):
+    """Somebody signs in, is signed in or out."""
+
+    type: Literal["who"] = "who"
+    who: Who
+
+
 Event = Annotated[
     MessageSaved
     | BlockOpened
@@ -214,7 +259,8 @@ Event = Annotated[
     | TurnChanged
     | SessionChanged
     | QueueChanged
-    | StatusChanged,
+    | StatusChanged
+    | WhoChanged,
     Field(discriminator="type"),
 ]
 
@@ -234,14 +280,6 @@ class Grew(Wire):
     n: int
     k: int
     s: Text
-
-
-class ErrorInfo(Wire):
-    """An error for a person."""
-
-    what: Text
-    why: Text = ""
-    fix: Text = ""
 
 
 class Reply(Wire):

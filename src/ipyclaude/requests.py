@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, SecretStr, TypeAdapter
 
 from .messages import Message, Rule, Scope, SessionInfo, Text
 from .protocol import CellKind, Wire
@@ -305,6 +305,30 @@ class Configure(_Request):
     effort: str | None = None
 
 
+class SignIn(_Request):
+    """Begin to sign in. Result: null; `WhoChanged` tells what it waits for, and who it is."""
+
+    type: Literal["sign_in"] = "sign_in"
+    #: A provider's name; empty for an account, with `email` and `password`.
+    way: Text = ""
+    #: Where there is no keyring: keep it in a file of the person's.
+    keep: bool = False
+    email: Text = ""
+    password: SecretStr = SecretStr("")
+
+
+class CancelSignIn(_Request):
+    """Wait for the sign-in no longer. Result: null."""
+
+    type: Literal["cancel_sign_in"] = "cancel_sign_in"
+
+
+class SignOut(_Request):
+    """Sign out on this machine. Result: null."""
+
+    type: Literal["sign_out"] = "sign_out"
+
+
 class RulesResult(Wire):
     """Permission rules in force here."""
 
@@ -368,6 +392,9 @@ Request = Annotated[
     | Share
     | TakeOver
     | Configure
+    | SignIn
+    | CancelSignIn
+    | SignOut
     | ListRules
     | RevokeRule
     | Claim

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from . import protocol as p
 from . import requests as r
 from .channel import Channel, wire
+from .entrance import Entrance
 from .exceptions import IpyClaudeError, SessionNotFound
 from .hands import Hands
 from .host import Host
@@ -118,6 +119,11 @@ class Desk(Protocol):
 
     async def take_over(self, session: Session) -> None:
         """End the turn that somebody else runs in one's own session."""
+        ...
+
+    @property
+    def entrance(self) -> Entrance:
+        """Where one signs in and out."""
         ...
 
     @property

@@ -11,6 +11,7 @@ from lab_server import JupyterServer
 from live_notebook import Desk, LabNotebook, open_chromium
 from older_kernels import OLDER, python_with
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from providers import OidcProvider
 
 from ipyclaude.testing import ScriptedModel
 
@@ -97,3 +98,18 @@ def shoot() -> Callable[[LabNotebook, str], None]:
         notebook.page.screenshot(path=folder / f"{name}.png")
 
     return shoot
+
+
+@pytest.fixture(scope="session")
+def provider_session() -> Iterator[OidcProvider]:
+    """One provider for all tests."""
+    made = OidcProvider()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def provider(provider_session: OidcProvider) -> OidcProvider:
+    """The provider, behaving well."""
+    provider_session.reset()
+    return provider_session

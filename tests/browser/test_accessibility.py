@@ -39,7 +39,9 @@ def test_axe_finds_nothing(page: Page, host: str, scene: str, theme: str) -> Non
     if SCENES[scene]:
         page.evaluate(SCENES[scene])
     assert _faults(page) == []
-    for opener in ("sessions", "find", "settings"):
+    for opener in ("sessions", "find", "settings", "account"):
+        if page.locator(hook(opener)).is_hidden():
+            continue  # no Convex to sign in to
         page.locator(hook(opener)).click()
         assert _faults(page) == [], opener
         page.keyboard.press("Escape")

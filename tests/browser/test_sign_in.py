@@ -24,21 +24,6 @@ from ipyclaude.runtime import Runtime
 PATIENCE = 60
 
 
-@pytest.fixture(scope="session")
-def provider_session() -> Iterator[OidcProvider]:
-    """One provider for all tests."""
-    made = OidcProvider()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def provider(provider_session: OidcProvider) -> OidcProvider:
-    """The provider, behaving well."""
-    provider_session.reset()
-    return provider_session
-
-
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """A page that is signed in nowhere."""

@@ -18,8 +18,11 @@ import ipyclaude
 from ipyclaude.channel import Channel, wire
 from ipyclaude.chat import ClaudeChat, ClaudeTodos
 from ipyclaude.engine import EngineOptions, SlashCommand
+from ipyclaude.entrance import Entrance
 from ipyclaude.exceptions import NotAllowed
 from ipyclaude.host import Host
+from ipyclaude.identity.choose import Choice, Identity
+from ipyclaude.identity.sign_in import SignIns
 from ipyclaude.leases import StoreLease
 from ipyclaude.messages import (
     Approval,
@@ -49,6 +52,7 @@ from ipyclaude.queueing import PromptQueue
 from ipyclaude.requests import GuestRole, ShareResult
 from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
+from ipyclaude.settings import IPyClaude
 from ipyclaude.testing.engines import ScriptedEngine, say
 from ipyclaude.testing.stores import MemoryStore
 from ipyclaude.watching import WatchChat
@@ -70,6 +74,9 @@ class FakeDesk:
     queues: dict[str, PromptQueue] = field(default_factory=dict[str, PromptQueue])
 
     def __post_init__(self) -> None:
+        settings = IPyClaude(convex_url="")
+        nobody = Identity(lambda: Choice("none", "Nobody is signed in."))
+        self.entrance = Entrance(settings, self.runtime, SignIns(Path()), nobody)
         self.permissions = Permissions(self.store)
         self.host = Host(InteractiveShell(config=NO_HISTORY))
         self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { who } from "../dev/mock";
+import { all, frame, last, one, press, ready } from "./helpers";
+
+const LINK = "https://id.test/device?code=ABCD";
+const PROMPT = { url: LINK, shown: "https://id.test/device", code: "ABCD" };
+
+describe("signing in", () => {
+  test("without Convex there is nothing to sign in to", async () => {
+    const { el } = await ready();
+    expect(one(el, "account").parentElement?.hidden).toBe(true);
+  });
+
+  test("a code and a link are shown, then who it is, and one can leave", async () => {
+    const { model, el } = await ready({ who: who({ state: "out", ways: ["work"] }) });
+    model.answers.sign_in = () => null;
+    model.answers.sign_out = () => null;
+    one(el, "account").click();
+    one<HTMLInputElement>(el, "keep").checked = true;
+    one(el, "sign-in").click();
+    expect(last(model)).toMatchObject({ type: "sign_in", way: "work", keep: true });
+    model.events({ type: "who", who: who({ state: "waiting", prompt: PROMPT }) });
+    await frame();
+    expect(one(el, "sign-in-link").getAttribute("href")).toBe(LINK);
+    expect(one(el, "sign-in-code").textContent).toBe("ABCD");
+    const ada = who({ state: "in", name: "ada", by: "At work.", can_leave: true });
+    model.events({ type: "who", who: ada });
+    await frame();
+    expect(one(el, "account").getAttribute("aria-label")).toBe("Signed in as ada");
+    expect(one(el, "account-words").textContent).toBe("You are signed in as ada. At work.");
+    one(el, "sign-out").click();
+    expect(last(model)).toMatchObject({ type: "sign_out" });
+  });
+
+  test("one who waits can stop, and is told why it came to nothing", async () => {
+    const { model, el } = await ready({ who: who({ state: "waiting", prompt: PROMPT }) });
+    model.answers.cancel_sign_in = () => null;
+    one(el, "account").click();
+    one(el, "cancel-sign-in").click();
+    expect(last(model)).toMatchObject({ type: "cancel_sign_in" });
+    const error = { what: "You are not signed in.", why: "It ran out.", fix: "" };
+    model.events({ type: "who", who: who({ state: "out", ways: ["work"], error }) });
+    await frame();
+    expect(one(el, "account-failure").textContent).toContain("It ran out.");
+  });
+
+  test("the keyboard stays in the panel while what it holds changes", async () => {
+    const { model, el } = await ready({ who: who({ state: "out", ways: ["work"] }) });
+    one(el, "account").click();
+    one(el, "sign-in").focus();
+    model.events({ type: "who", who: who({ state: "waiting", prompt: PROMPT }) });
+    await frame();
+    expect(document.activeElement).toBe(one(el, "sign-in-link"));
+    press(one(el, "sign-in-link"), "Escape");
+    expect(one(el, "account-panel").hidden).toBe(true);
+    expect(document.activeElement).toBe(one(el, "account"));
+  });
+
+  test("an address that is no web page is no link (S11)", async () => {
+    const prompt = { ...PROMPT, url: "javascript:alert(1)" };
+    const { el } = await ready({ who: who({ state: "waiting", prompt }) });
+    expect(all(el, "sign-in-link")).toEqual([]);
+  });
+
+  test("a password is sent once and stays nowhere on the page (S6)", async () => {
+    const { model, el } = await ready({ who: who({ state: "out", accounts: true }) });
+    const [email, password] = one(el, "account-form").querySelectorAll("input");
+    if (!email || !password) throw new Error("no fields");
+    email.value = "ada@example.test";
+    password.value = "secret";
+    one<HTMLFormElement>(el, "account-form").requestSubmit();
+    expect(last(model)).toMatchObject({ email: "ada@example.test", password: "secret" });
+    expect(password.value).toBe("");
+    expect(el.innerHTML).not.toContain("secret");
+  });
+
+  test("whose sign-in comes from outside is shown, and nothing to press", async () => {
+    const { el } = await ready({ who: who({ state: "in", name: "ada", by: "The hub's user." }) });
+    one(el, "account").click();
+    expect(all(el, "sign-out")).toEqual([]);
+    expect(one(el, "account-words").textContent).toContain("The hub's user.");
+  });
+});
