@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from access_cases import Ids, session_input
 from convex_server import ConvexServer, FunctionFailed
+from people import Person, at_once
 from tokens import MakeToken
 
 RACES = 500
-
-
-class Person:
-    """Somebody who is signed in, and calls functions as a client does."""
-
-    def __init__(self, server: ConvexServer, token: str) -> None:
-        self._server, self._token = server, token
-
-    def ask(self, path: str, **args: Any) -> Any:
-        """Run a query."""
-        return self._server.call("query", path, args, token=self._token)
-
-    def do(self, path: str, **args: Any) -> Any:
-        """Run a mutation."""
-        return self._server.call("mutation", path, {**args, "api": 1}, token=self._token)
-
-    def session(self) -> str:
-        """Make a session and return its id."""
-        ids = Ids.new("")
-        self.do("sessions:create", session=session_input(ids))
-        return ids.session
 
 
 @pytest.fixture
@@ -54,12 +32,6 @@ def message(**more: Any) -> dict[str, Any]:
         "turnId": "turn",
         **more,
     }
-
-
-def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Make calls at the same time; return what each came to."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 def until(holds: Callable[[], bool]) -> None:

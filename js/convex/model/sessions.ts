@@ -173,13 +173,15 @@ export async function shownSession(ctx: Caller, access: Access): Promise<Session
 
 /** Read a session that stands in a member's list, or what is left of it there. */
 export async function listedSession(db: DatabaseReader, row: Doc<"shared">): Promise<SessionRow> {
+  // Whoever is out must not hear of it when the session changes: nothing of it is read for them.
+  if (row.goneAt !== undefined) return tombstone(row);
   const { userId, clientId, sessionId } = row;
   const member = await db
     .query("members")
     .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
     .first();
   const session = await db.get("sessions", sessionId);
-  if (row.goneAt !== undefined || member === null || session === null) return tombstone(row);
+  if (member === null || session === null) return tombstone(row);
   return sessionRow(session, await seenBy(db, row, session, member.role));
 }
 
