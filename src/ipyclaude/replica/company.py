@@ -129,7 +129,9 @@ class Company:
         row, file = approval_input(approval, self.label)
         if file is not None:
             return None
+        # What is asked, and whether others may answer, a decision doesn't change.
         del row["turnId"]
+        row.pop("editorsMay", None)
         place = {"session": approval.session_id, "approval": row.pop("clientId")}
         try:
             call = self._cloud.mutation("approvals:decide", {**place, **row})

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..exceptions import CloudError, CloudRefused, StoreError
+from ..exceptions import CloudError, CloudRefused, NotAllowed, StoreError
 from ..messages import now_ms
 from . import Cloud, CloudState
 from ._errors import unanswered
@@ -165,6 +165,8 @@ class ServerLease:
 
         Raises
         ------
+        NotAllowed
+            Who has it is no other person.
         CloudError
             The server can't be asked, or refuses.
         """
@@ -173,9 +175,16 @@ class ServerLease:
             "sessions:acquireLease", {**wish, "ttlMs": self._lease_ms, "takeOver": True}
         )
         try:
-            await self._note(await within(PATIENCE, call))
+            answer: Any = await within(PATIENCE, call)
         except asyncio.TimeoutError:
             raise unanswered() from None
+        await self._note(answer)
+        if not answer["granted"]:
+            raise NotAllowed(
+                "This turn is not taken over.",
+                why=f"{answer['lease']['label']} is a server of your own.",
+                fix="Stop it there, or wait for it: %claude_session wait.",
+            )
 
     def give_back(self) -> Awaitable[None]:
         """Let others have the session, once what was written in it is there; need not be awaited.
