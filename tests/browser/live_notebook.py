@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import nbformat
 from lab_server import JupyterServer
@@ -88,12 +88,28 @@ def _refuse_kernels(route: Route) -> None:
         route.continue_()
 
 
+class Served(Protocol):
+    """A Jupyter server, as a page of it needs to know it."""
+
+    @property
+    def root(self) -> Path:
+        """Where its notebooks are."""
+        ...
+
+    @property
+    def port(self) -> int: ...
+
+    def url(self, path: str, app: str = "lab") -> str: ...
+
+    def another_connection(self) -> contextlib.AbstractContextManager[object]: ...
+
+
 @dataclass
 class LabNotebook:
     """One notebook, open in a page; cells are known by their number, from 0."""
 
     page: Page
-    server: JupyterServer
+    server: Served
     path: str
     app: str = "lab"
     asked: list[str] = field(default_factory=list[str])
@@ -104,7 +120,7 @@ class LabNotebook:
     def open(
         cls,
         context: BrowserContext,
-        server: JupyterServer,
+        server: Served,
         path: str,
         *,
         app: str = "lab",

@@ -305,6 +305,16 @@ class ConvexServer:
         """Call any function, internal ones too, with the administrator's key."""
         return self._call("function", path, args, self._admin())
 
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Return all rows by table, as the dashboard shows them."""
+        tables = self._call("query", "_system/cli/tables", {}, self._admin())["page"]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name in (table["name"] for table in tables):
+            args = {"table": name, "order": "asc"}
+            page = self._call("query", "_system/cli/tableData", args, self._admin())
+            found[name] = page["page"]
+        return found
+
     def _call(
         self, kind: str, path: str, args: Mapping[str, Any] | None, headers: dict[str, str]
     ) -> Any:

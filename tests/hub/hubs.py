@@ -40,7 +40,9 @@ c.Authenticator.allow_all = True
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = "{state}/home/{{username}}"
 c.Spawner.cmd = ["{bin}/jupyterhub-singleuser"]
-c.Spawner.args = ["--allow-root"]
+c.Spawner.args = [
+    "--allow-root", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None",
+]
 c.Spawner.environment.update({{
     "JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp",
     "PATH": "{path}",
@@ -59,6 +61,9 @@ class Hub:
     """A hub with a folder, a database, a proxy and an issuer of its own."""
 
     state: Path
+    #: The deployment of its users' servers, and more of their environment.
+    convex_url: str = ""
+    environment: dict[str, str] = field(default_factory=dict[str, str])
     #: Every token that was seen here: none may be found where it has no business.
     secrets: list[str] = field(default_factory=list[str])
     #: Everything that cells printed.
@@ -91,7 +96,10 @@ class Hub:
     def _printed(self) -> str:
         command = [_BIN / "ipyclaude", "hub", "config", self.url, "--key-file", self.key_file]
         command += ["--port", str(self.service_port), "--only", "hub"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if self.convex_url:
+            command += ["--convex-url", self.convex_url]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return f"{printed}\nc.Spawner.environment.update({self.environment!r})\n"
 
     def start(self) -> None:
         """Start it; `ready` waits."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
-
-import psutil
 from hubs import Hub
+from places import arguments, files, leaks, private_keys
 
 _CELLS = (
     "%load_ext ipyclaude",
@@ -39,38 +35,17 @@ def test_no_token_leaks(hub: Hub) -> None:
     with hub.kernel("ada") as kernel:
         shown = [kernel.run(cell) for cell in _CELLS]
         held = hub.state / "home" / "ada" / "held"
-        secrets = [*hub.secrets, *held.read_text().split(), *_private_keys(hub)]
+        secrets = [*hub.secrets, *held.read_text().split(), *private_keys(hub)]
         held.unlink()
-        arguments = list(_arguments(hub))
+        commands = arguments(hub)
     assert "ada" in shown[1]
     assert "could not be reached" in shown[8]
     assert len(secrets) >= 5
-    places = {
-        "a cell's output": "\n".join(hub.outputs),
-        "process arguments": "\n".join(arguments),
-        **{str(path): path.read_bytes().decode("latin-1") for path in _files(hub)},
-    }
-    assert any(name.endswith("ipyclaude.sqlite3") for name in places)
-    assert any(name.endswith("hub.log") for name in places)
-    assert {name for name, text in places.items() if any(s in text for s in secrets)} == set()
-
-
-def _private_keys(hub: Hub) -> list[str]:
-    return [key["d"] for key in json.loads(hub.key_file.read_text())["keys"]]
-
-
-def _arguments(hub: Hub) -> Iterator[str]:
-    for process in psutil.Process(hub.process.pid).children(recursive=True):
-        if process.status() != psutil.STATUS_ZOMBIE:
-            yield " ".join(process.cmdline())
-
-
-def _files(hub: Hub) -> Iterator[Path]:
-    """Yield all files of the hub and its users, but for two kinds that are not ours to judge.
-
-    The issuer's own keys, and the runtime files of Jupyter Server, which has always kept its
-    token in them.
-    """
-    for path in hub.state.rglob("*"):
-        if path.is_file() and path != hub.key_file and not path.name.startswith("jpserver-"):
-            yield path
+    places = [
+        ("a cell's output", "\n".join(hub.outputs)),
+        ("process arguments", commands),
+        *files(hub),
+    ]
+    assert any(name.endswith("ipyclaude.sqlite3") for name, _ in places)
+    assert any(name.endswith("hub.log") for name, _ in places)
+    assert leaks(places, secrets) == set()
