@@ -1,8 +1,10 @@
 import { v } from "convex/values";
+import { internal } from "./_generated/api";
 import type { Doc } from "./_generated/dataModel";
-import { authedMutation, authedQuery } from "./functions";
+import { authedMutation, authedQuery, internalMutation } from "./functions";
 import { refusal } from "./model/errors";
-import { profile, stubsOf } from "./model/users";
+import { eraseUser } from "./model/leaving";
+import { profile, stubsOf, userOf } from "./model/users";
 import { API_VERSION } from "./version";
 
 const fields = {
@@ -42,6 +44,23 @@ export const ensure = authedMutation({
       await ctx.db.patch("users", ctx.user._id, said);
     const formerly = (await stubsOf(ctx.db, ctx.user._id)).map(({ _id }) => _id);
     return { ...userRow(next), formerly, api: API_VERSION, now: Date.now() };
+  },
+});
+
+/**
+ * Delete a person by one of their identities, with all that is theirs; for an administrator's
+ * `npx convex run`. What they wrote in other people's sessions is part of those, and stays.
+ */
+export const erase = internalMutation({
+  args: { identity: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { identity }) => {
+    const user = await userOf(ctx.db, identity);
+    if (user === null) throw refusal("NotFound", "Nobody has this identity.");
+    if (user.absorbing !== undefined) throw refusal("Busy", "They are just being linked.");
+    if (await eraseUser(ctx, user))
+      await ctx.scheduler.runAfter(0, internal.users.erase, { identity });
+    return null;
   },
 });
 

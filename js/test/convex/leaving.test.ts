@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { api, internal } from "../../convex/_generated/api";
+import {
+  ADA,
+  type Backend,
+  EVE,
+  info,
+  makeBackend,
+  message,
+  type Person,
+  refused,
+  write,
+} from "./backend";
+import { linkUp } from "./linked";
+import { everything, makeWorld, share } from "./world";
+
+let backend: Backend;
+let ada: Person;
+let eve: Person;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  backend = makeBackend();
+  ada = backend.withIdentity(ADA);
+  eve = backend.withIdentity(EVE);
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const identity = (of: typeof ADA) => `${of.issuer}|${of.subject}`;
+
+async function erase(of: typeof ADA) {
+  await backend.mutation(internal.users.erase, { identity: identity(of) });
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+}
+
+test("a person goes with all that is theirs, and nobody else's", async () => {
+  await makeWorld(backend, eve);
+  const before = await everything(backend);
+  await makeWorld(backend, ada);
+  for (let n = 0; n < 50; n++) await write(ada, api.sessions.create, { session: info() });
+  const gone = info();
+  await write(ada, api.sessions.create, { session: gone });
+  await write(ada, api.sessions.remove, { session: gone.clientId });
+  await erase(ADA);
+  const after = await everything(backend);
+  for (const [table, rows] of Object.entries(before)) {
+    const left = after[table]?.map(({ _id }) => _id);
+    // Who only redeemed a code of theirs is somebody else.
+    if (table === "users") expect(left).toEqual(expect.arrayContaining(rows.map(({ _id }) => _id)));
+    else expect(left, table).toEqual(rows.map(({ _id }) => _id));
+  }
+  const again = await write(ada, api.users.ensure, {});
+  expect(before.users?.map(({ _id }) => _id)).not.toContain(again.userId);
+  expect((await ada.query(api.sessions.changed, { after: 0 })).sessions).toEqual([]);
+});
+
+test("any of their identities names them, and none is left", async () => {
+  const other = { ...ADA, issuer: "https://other.test" };
+  await write(ada, api.sessions.create, { session: info() });
+  await linkUp(ada, backend.withIdentity(other));
+  await erase(other);
+  const after = await everything(backend);
+  for (const table of ["users", "identities", "sessions", "members"])
+    expect(after[table], table).toEqual([]);
+  const nobody = backend.mutation(internal.users.erase, { identity: identity(ADA) });
+  expect(await refused(nobody)).toMatchObject({ code: "NotFound" });
+});
+
+test("what they wrote in others' sessions stays, by the name it was written under", async () => {
+  const { clientId: session } = await write(eve, api.sessions.create, { session: info() });
+  const { person } = await share(backend, eve, session, "editor", "Grace");
+  await write(person, api.messages.append, { session, messages: [message("hers")] });
+  const { tokenIdentifier } = await write(person, api.users.ensure, {});
+  await backend.mutation(internal.users.erase, { identity: tokenIdentifier });
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  const left = await eve.query(api.messages.before, { session });
+  expect(left.messages).toMatchObject([{ author: { name: "Grace", me: false } }]);
+  expect(await eve.query(api.sharing.members, { session })).toHaveLength(1);
+});
