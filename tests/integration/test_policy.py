@@ -21,6 +21,7 @@ LOCKS = {
     "CONVEX_URL": "",
     "REPLICATION": "off",
     "TRANSCRIPTS": "off",
+    "SHARING": "off",
     "KEY_SOURCE": "environment",
 }
 
@@ -52,6 +53,9 @@ def test_a_turn_cannot_go_beyond(nb: Notebook, model: ScriptedModel) -> None:
             "permission mode",
         ),
         ("%claude_session sync", "may not be replicated"),
+        ("%claude_session share", "can't be shared"),
+        ("%claude_session share --editors-approve yes --yes", "can't be shared"),
+        ("%claude_session join ABCDE", "can't be shared"),
         (
             "import os\nkept = dict(os.environ)\nos.environ['ANTHROPIC_API_KEY'] = 'mine'\n"
             "%claude hello",
