@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from claude_agent_sdk import fold_session_summary
+from replicating import message, send_all, texts, todo_list
 
 from ipyclaude.messages import (
     Approval,
@@ -18,59 +15,14 @@ from ipyclaude.messages import (
     SessionInfo,
     StreamTail,
     TextBlock,
-    Todo,
     TodoList,
     Value,
     now_ms,
 )
 from ipyclaude.store import migrations
 from ipyclaude.store._values import dump
-from ipyclaude.store.replication import Chunk, Key, Replication, Span, Use
+from ipyclaude.store.replication import Replication, Span, Use
 from ipyclaude.store.sqlite import SqliteStore
-from ipyclaude.store.transcripts import TranscriptStore
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """Give an empty store."""
-    store = SqliteStore(tmp_path / "store.db")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def replication(store: SqliteStore) -> Replication:
-    """Give the replica's side of it."""
-    return Replication(store)
-
-
-@pytest.fixture
-def info() -> SessionInfo:
-    """Give a session."""
-    return SessionInfo(name="n", cwd="/home/ada", claude_session_id="c")
-
-
-def message(info: SessionInfo, text: str = "x", **more: Any) -> Message:
-    """Make a message."""
-    fields = {"session_id": info.client_id, "type": "user", "content": (TextBlock(text=text),)}
-    return Message.model_validate({**fields, **more})
-
-
-def todo_list(info: SessionInfo, *texts: str) -> TodoList:
-    """Make a to-do list."""
-    todos = tuple(Todo(key=str(n), content=text) for n, text in enumerate(texts))
-    return TodoList(client_id=info.client_id, session_id=info.client_id, todos=todos)
-
-
-def texts(store: SqliteStore, info: SessionInfo) -> list[tuple[str, int | None]]:
-    """Return a session's messages in order, with their places."""
-    return [(m.text, m.seq) for m in store.messages(info.client_id).messages]
-
-
-def send_all(replication: Replication) -> None:
-    """Acknowledge all that waits."""
-    while parcels := replication.parcels(limit=1000, size=1 << 30):
-        replication.acknowledge([p.row for p in parcels])
 
 
 def test_merge_sends_nothing_back(store: SqliteStore, replication: Replication) -> None:
@@ -239,133 +191,6 @@ def test_pieces_of_a_landed_answer(
     assert [t.message_id for t in store.tails(info.client_id)] == ["n"]
 
 
-def test_parcels_in_order(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
-    """A session's rows go in the order of writing, as they now are, within a size."""
-    rows = [message(info, "x" * 1000) for _ in range(5)]
-    store.put(info, *rows)
-    store.put(info.model_copy(update={"title": "new"}))
-    parcels = replication.parcels(limit=4, size=1 << 20)
-    values = [p.value for p in parcels]
-    assert isinstance(values[0], SessionInfo)
-    assert values[0].title == "new"
-    assert values[1:] == rows[:3]
-    assert len(replication.parcels(limit=9, size=2500)) == 2
-    assert len(replication.parcels(limit=9, size=1)) == 1
-
-
-def test_the_newest_session_first(store: SqliteStore, replication: Replication) -> None:
-    """A turn of now does not wait behind an import; what must wait is skipped."""
-    infos = [SessionInfo(name=name, cwd="") for name in "abc"]
-    store.put(*infos)
-
-    def first(skip: Sequence[str] = ()) -> str:
-        parcels = replication.parcels(limit=9, size=1 << 20, skip=skip)
-        return parcels[0].row.session_id if parcels else ""
-
-    assert first() == infos[2].client_id
-    store.put(message(infos[0]))
-    assert first() == infos[0].client_id
-    assert first([infos[0].client_id]) == infos[2].client_id
-    assert first([i.client_id for i in infos]) == ""
-
-
-def test_parked_until_somebody_acts(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """What the server refuses is kept with its reason, and is retried or dropped when told."""
-    store.put(info, message(info))
-    waiting = replication.waiting()
-    assert (waiting.rows, waiting.parked) == (2, 0)
-    assert waiting.since is not None
-    rows = [p.row for p in replication.parcels(limit=9, size=1 << 20)]
-    replication.postpone(rows[:1], "no network")
-    replication.postpone(rows[1:], "too large", park=True)
-    assert [(r.attempts, r.last_error) for r in store.outbox()] == [(1, "no network")]
-    assert [r.parked for r in replication.parked()] == ["too large"]
-    assert replication.waiting(info.client_id).parked == 1
-    assert replication.waiting("other").parked == 0
-    assert replication.retry(info.client_id) == 1
-    assert replication.waiting().rows == 2
-    replication.postpone(rows[1:], "too large", park=True)
-    assert replication.drop() == 1
-    assert replication.waiting().parked == 0
-    assert len(texts(store, info)) == 1
-
-
-def test_kinds_that_stay_here(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """Transcripts that must not leave the machine are neither sent nor counted, nor lost."""
-    store.put(info)
-    TranscriptStore(store, fold=fold_session_summary).append_now(
-        {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": "1"}]
-    )
-    kept = {"limit": 9, "size": 1 << 20, "without": ["transcript"]}
-    assert [p.row.kind for p in replication.parcels(**kept)] == ["session"]  # pyright: ignore[reportArgumentType]
-    assert replication.waiting(without=["transcript"]).rows == 1
-    assert replication.waiting().rows == 2
-
-
-def test_chunks_go_and_come(tmp_path: Path, store: SqliteStore, info: SessionInfo) -> None:
-    """A transcript sent chunk by chunk is the same on another machine, and is not read twice."""
-    here, sent = Replication(store), TranscriptStore(store, fold=fold_session_summary)
-    key: Any = {"project_key": "-home-ada", "session_id": "c"}
-    store.put(info)
-    for n in range(3):
-        entry: Any = {"type": "user", "uuid": str(n), "$schema": "\ud800"}
-        sent.append_now(key, [entry])
-    values = [p.value for p in here.parcels(limit=9, size=1 << 20)]
-    chunks = [v for v in values if isinstance(v, Chunk)]
-    assert [c.count for c in chunks] == [1, 1, 1]
-    other = SqliteStore(tmp_path / "other.db")
-    there, got = Replication(other), TranscriptStore(other, fold=fold_session_summary)
-    numbered = [Chunk(c.key, c.chunk_id, c.count, c.data, None, n) for n, c in enumerate(chunks, 1)]
-    assert there.merge_chunks(chunks[0].key, numbered, got.fold) == 3
-    assert there.merge_chunks(chunks[0].key, numbered, got.fold) == 0
-    assert there.chunk_seq(chunks[0].key) == 3
-    elsewhere: Any = {"project_key": "-srv-bob", "session_id": "c"}
-    assert got.load_now(elsewhere) == sent.load_now(key)
-    got.append_now(elsewhere, [{"type": "user", "uuid": "0"}, {"type": "user", "uuid": "9"}])  # pyright: ignore[reportArgumentType]
-    assert len(got.load_now(elsewhere) or []) == 4
-    other.close()
-
-
-def test_own_chunks_are_not_read_again(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """The order that own chunks got moves the cursor, unless others' came between."""
-    transcripts = TranscriptStore(store, fold=fold_session_summary)
-    store.put(info)
-    for n in range(2):
-        transcripts.append_now(
-            {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": str(n)}]
-        )
-    parcels = replication.parcels(limit=9, size=1 << 20)
-    chunks = [p.value.chunk_id for p in parcels if isinstance(p.value, Chunk)]
-    replication.acknowledge([], chunks={chunks[0]: 1, chunks[1]: 3})
-    assert replication.chunk_seq(Key("p", "c")) == 1
-
-
-def test_deleting_a_transcript_is_announced(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """The deletion of a transcript takes the place of what it had to send."""
-    store.put(info)
-    transcripts = TranscriptStore(store, fold=fold_session_summary)
-    key: Any = {"project_key": "p", "session_id": "c"}
-    transcripts.append_now(key, [{"type": "user", "uuid": "1"}])
-    sub: Any = {**key, "subpath": "sub/1"}
-    transcripts.append_now(sub, [{"type": "user", "uuid": "2"}])
-    replication.acknowledge([replication.parcels(limit=1, size=1)[0].row])
-    asyncio.run(transcripts.delete(sub))
-    values = [p.value for p in replication.parcels(limit=9, size=1 << 20)]
-    assert [type(v) for v in values] == [Chunk, Key]
-    assert values[1] == Key("p", "c", "sub/1")
-    asyncio.run(transcripts.delete(key))
-    values = [p.value for p in replication.parcels(limit=9, size=1 << 20)]
-    assert values == [Key("p", "c", "sub/1"), Key("p", "c")]
-
-
 def test_spans(replication: Replication, info: SessionInfo) -> None:
     """Stretches of the order that touch become one, in whatever order they came."""
     replication.merge([info])
@@ -409,19 +234,6 @@ def test_old_messages_come_quietly(
     assert texts(store, info) == [("old", 1)]
 
 
-def test_one_sender(store: SqliteStore, replication: Replication) -> None:
-    """One kernel sends for all: until it stops, dies or is not heard of any more."""
-    later = now_ms() + 60_000
-    assert replication.drain("a", later)
-    assert replication.drain("a", later)
-    assert not replication.drain("b", later)
-    assert not replication.drain("b", None)
-    assert replication.drain("b", later, dead=lambda who: who == "a")
-    replication.drain("b", None)
-    assert replication.drain("a", now_ms() - 1)
-    assert replication.drain("b", later)
-
-
 def test_one_account(replication: Replication) -> None:
     """A file belongs to the account that it was first replicated to."""
     assert replication.claim("https://a ada") == "https://a ada"
@@ -451,27 +263,6 @@ def test_sessions_cursor_never_goes_back(replication: Replication) -> None:
     replication.note_sessions_at(5.0)
     replication.note_sessions_at(3.0)
     assert replication.sessions_at() == 5.0
-
-
-def test_ten_thousand_rows(store: SqliteStore, replication: Replication) -> None:
-    """Sending a long local session enqueues all of it in order, and it drains in that order."""
-    info = SessionInfo(name="n", cwd="", local=True, claude_session_id="c")
-    rows = [message(info, f"message {n} " * 20) for n in range(10_000)]
-    store.put(info, *rows)
-    TranscriptStore(store, fold=fold_session_summary).append_now(
-        {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": "1"}]
-    )
-    store.put(info.model_copy(update={"local": False}))
-    assert replication.waiting().rows == 10_002
-    seen: list[object] = []
-    while parcels := replication.parcels(limit=500, size=1 << 22):
-        seen.extend(p.value for p in parcels)
-        ids = [p.row.client_id for p in parcels if p.row.kind == "message"]
-        seqs = {mid: len(seen) + n for n, mid in enumerate(ids)}
-        replication.acknowledge([p.row for p in parcels], seqs=seqs)
-    assert isinstance(seen[0], SessionInfo)
-    assert seen[1:-1] == rows
-    assert isinstance(seen[-1], Chunk)
 
 
 def test_an_older_file_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,95 +319,3 @@ def test_removed_here_stays_there(store: SqliteStore, replication: Replication) 
     assert store.session("n") is None
     assert store.messages(info.client_id).messages == ()
     assert store.search("secret") == []
-
-
-def shared(info: SessionInfo, **more: Any) -> SessionInfo:
-    """Make somebody else's session, as the server tells of it."""
-    return info.model_copy(update={"role": "editor", "owner": "Ana", **more})
-
-
-def test_no_longer_shared(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
-    """What a member had received stays to read; nothing comes in or goes out any more.
-
-    What waits to be sent is neither thrown away nor sent as a session of their own.
-    """
-    replication.merge([shared(info), message(info, "theirs", seq=1)])
-    store.put(message(info, "mine"))
-    replication.merge([info.model_copy(update={"role": "viewer", "deleted_at": 9.0, "name": ""})])
-    stands = store.session(info.client_id)
-    assert stands is not None
-    assert (stands.role, stands.owner, stands.name, stands.local) == ("none", "Ana", "n", True)
-    assert [text for text, _ in texts(store, info)] == ["theirs", "mine"]
-    replication.merge([message(info, "late", seq=2)])
-    assert len(texts(store, info)) == 2
-    # A kernel that had not heard of it writes the row as it knew it.
-    store.put(shared(info, title="stale"), message(info, "more"))
-    stands = store.session(info.client_id)
-    assert stands is not None
-    assert (stands.role, stands.local, stands.title) == ("none", True, "stale")
-    assert [row.kind for row in store.outbox()] == ["message"]
-    replication.merge([shared(info, role="viewer")])
-    stands = store.session(info.client_id)
-    assert stands is not None
-    assert (stands.role, stands.local, stands.keep_local) == ("viewer", False, False)
-
-
-def test_ones_own_deletion_elsewhere_deletes(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """A session of one's own that was deleted on another server goes here too."""
-    replication.merge([info])
-    replication.merge([info.model_copy(update={"deleted_at": 9.0})])
-    assert store.session(info.client_id) is None
-
-
-def test_a_role_is_the_servers_to_say(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """No writing here makes a viewer an editor; the server's next word does."""
-    replication.merge([shared(info, role="viewer")])
-    store.put(shared(info, role="editor", title="t"))
-    assert (store.session(info.client_id) or info).role == "viewer"
-    replication.merge([shared(info, role="editor")])
-    stands = store.session(info.client_id)
-    assert stands is not None
-    assert (stands.role, stands.title) == ("editor", "t")
-
-
-def test_nobody_hands_us_a_memory_of_our_own(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """A shared session that claims the memory of one of ours can be read, and gets none of it."""
-    mine = info.model_copy(update={"client_id": "z" * 36, "claude_session_id": "c"})
-    store.put(mine)
-    claims = shared(info, client_id="a" * 36, claude_session_id="c")
-    replication.merge([claims])
-    stands = store.session("a" * 36)
-    assert stands is not None
-    assert (stands.role, stands.claude_session_id) == ("viewer", None)
-    with store.batch() as batch:
-        assert batch.owner_of("c") == mine.client_id
-
-
-def test_what_runs_here_is_not_others_to_decide(
-    store: SqliteStore, replication: Replication, info: SessionInfo
-) -> None:
-    """Another person's decision counts only where it was let, and only as yes or no (S12)."""
-    replication.merge([info])
-    for let in (False, True):
-        asked = Approval(
-            session_id=info.client_id,
-            turn_id="t",
-            tool_use_id="u",
-            tool_name="Bash",
-            input={"command": "ls"},
-            editors_may=let,
-        )
-        store.put(asked)
-        said = {"status": "allowed", "decider": "Bo", "scope": "always", "reason": "fine"}
-        more = {"input": {"command": "rm"}, "edited_input": {"command": "rm"}}
-        replication.merge([asked.model_copy(update={**said, **more})])
-        stands = {a.client_id: a for a in store.approvals(info.client_id, pending=False)}
-        read = stands[asked.client_id]
-        assert read.status == ("allowed" if let else "pending")
-        assert (read.input, read.edited_input, read.scope) == ({"command": "ls"}, None, "once")

@@ -1,0 +1,103 @@
+"""What the store holds of sessions that were shared with somebody, and no longer are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from replicating import message, texts
+
+from ipyclaude.messages import Approval, SessionInfo
+from ipyclaude.store.replication import Replication
+from ipyclaude.store.sqlite import SqliteStore
+
+
+def shared(info: SessionInfo, **more: Any) -> SessionInfo:
+    """Make somebody else's session, as the server tells of it."""
+    return info.model_copy(update={"role": "editor", "owner": "Ana", **more})
+
+
+def test_no_longer_shared(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:
+    """What a member had received stays to read; nothing comes in or goes out any more.
+
+    What waits to be sent is neither thrown away nor sent as a session of their own.
+    """
+    replication.merge([shared(info), message(info, "theirs", seq=1)])
+    store.put(message(info, "mine"))
+    replication.merge([info.model_copy(update={"role": "viewer", "deleted_at": 9.0, "name": ""})])
+    stands = store.session(info.client_id)
+    assert stands is not None
+    assert (stands.role, stands.owner, stands.name, stands.local) == ("none", "Ana", "n", True)
+    assert [text for text, _ in texts(store, info)] == ["theirs", "mine"]
+    replication.merge([message(info, "late", seq=2)])
+    assert len(texts(store, info)) == 2
+    # A kernel that had not heard of it writes the row as it knew it.
+    store.put(shared(info, title="stale"), message(info, "more"))
+    stands = store.session(info.client_id)
+    assert stands is not None
+    assert (stands.role, stands.local, stands.title) == ("none", True, "stale")
+    assert [row.kind for row in store.outbox()] == ["message"]
+    replication.merge([shared(info, role="viewer")])
+    stands = store.session(info.client_id)
+    assert stands is not None
+    assert (stands.role, stands.local, stands.keep_local) == ("viewer", False, False)
+
+
+def test_ones_own_deletion_elsewhere_deletes(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """A session of one's own that was deleted on another server goes here too."""
+    replication.merge([info])
+    replication.merge([info.model_copy(update={"deleted_at": 9.0})])
+    assert store.session(info.client_id) is None
+
+
+def test_a_role_is_the_servers_to_say(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """No writing here makes a viewer an editor; the server's next word does."""
+    replication.merge([shared(info, role="viewer")])
+    store.put(shared(info, role="editor", title="t"))
+    assert (store.session(info.client_id) or info).role == "viewer"
+    replication.merge([shared(info, role="editor")])
+    stands = store.session(info.client_id)
+    assert stands is not None
+    assert (stands.role, stands.title) == ("editor", "t")
+
+
+def test_nobody_hands_us_a_memory_of_our_own(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """A shared session that claims the memory of one of ours can be read, and gets none of it."""
+    mine = info.model_copy(update={"client_id": "z" * 36, "claude_session_id": "c"})
+    store.put(mine)
+    claims = shared(info, client_id="a" * 36, claude_session_id="c")
+    replication.merge([claims])
+    stands = store.session("a" * 36)
+    assert stands is not None
+    assert (stands.role, stands.claude_session_id) == ("viewer", None)
+    with store.batch() as batch:
+        assert batch.owner_of("c") == mine.client_id
+
+
+def test_what_runs_here_is_not_others_to_decide(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """Another person's decision counts only where it was let, and only as yes or no (S12)."""
+    replication.merge([info])
+    for let in (False, True):
+        asked = Approval(
+            session_id=info.client_id,
+            turn_id="t",
+            tool_use_id="u",
+            tool_name="Bash",
+            input={"command": "ls"},
+            editors_may=let,
+        )
+        store.put(asked)
+        said = {"status": "allowed", "decider": "Bo", "scope": "always", "reason": "fine"}
+        more = {"input": {"command": "rm"}, "edited_input": {"command": "rm"}}
+        replication.merge([asked.model_copy(update={**said, **more})])
+        stands = {a.client_id: a for a in store.approvals(info.client_id, pending=False)}
+        read = stands[asked.client_id]
+        assert read.status == ("allowed" if let else "pending")
+        assert (read.input, read.edited_input, read.scope) == ({"command": "ls"}, None, "once")
