@@ -18,7 +18,17 @@ from ipyclaude.identity.static import StaticToken  # noqa: E402
 from ipyclaude.messages import new_id  # noqa: E402
 from ipyclaude.replica.convex import ConvexClient  # noqa: E402
 
-__all__ = ["Bench", "Kernel", "Machine", "Place", "deployed", "message", "prose", "todo_list"]
+__all__ = [
+    "Bench",
+    "Kernel",
+    "Machine",
+    "Place",
+    "deployed",
+    "follow_list",
+    "message",
+    "prose",
+    "todo_list",
+]
 
 
 class Bench:
@@ -34,7 +44,13 @@ class Bench:
 
     def machine(self) -> Machine:
         """Make a machine that has nothing yet."""
-        return Machine(self.server.url, self.token, self._folder / new_id() / "store.db")
+        return Machine(self.server.url, self.token, self.store())
+
+    def store(self) -> Path:
+        """Return the path of a store that is not there yet."""
+        path = self._folder / new_id() / "store.db"
+        path.parent.mkdir()
+        return path
 
     def place(self) -> Place:
         """Make a place for a kernel."""
@@ -63,3 +79,10 @@ class Bench:
 def prose(number: int) -> str:
     """Return a message's words."""
     return f"Message {number}: " + "it walks the list and keeps what fits. " * 12
+
+
+async def follow_list(client: ConvexClient, after: float) -> None:
+    """Watch the list of sessions, as a replica does."""
+    live = client.subscribe("sessions:changed", {"after": after, "limit": 100})
+    async for _ in live:
+        pass

@@ -1,20 +1,28 @@
-"""Saved on A, shown on B: ours against two bare clients that write and watch the same."""
+"""Saved on A, shown on B: ours against two bare clients that write and watch the same.
+
+A is a process of its own (writer.py), as servers are; B and the bare client that watches are this
+one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import statistics
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 
-from ipyclaude.messages import Message, SessionInfo, Value
+from ipyclaude.messages import Message, Value, now_ms
 from ipyclaude.replica import Subscription
 from ipyclaude.replica.convex import ConvexClient
-from ipyclaude.replica.rows import message_input, session_input
 from ipyclaude.replica.tail import RENEW
 
 from ..table import Figure
-from .bench import Bench, Machine, message
+from .bench import Bench, follow_list
 
 PAIRS = 60
 #: Convex is rarely on the same machine: a delay for ours and the bare client alike, in ms.
@@ -25,34 +33,27 @@ _PAUSE = 0.05  # seconds in which what the last one set off comes to its end
 async def saved_to_shown(bench: Bench) -> list[Figure]:
     """Send by turns through both: a message saved on A until B's store tells it."""
     bench.person()
-    a, b = bench.machine(), bench.machine()
+    b, token = bench.machine(), bench.token
     bench.person()  # of whose messages A and B hear nothing
-    up, down = bench.client(), bench.client()
-    info, bare = SessionInfo(name="ours", cwd="/w"), SessionInfo(name="bare", cwd="/w")
-    async with bench.running(a, b, up, down):
-        a.store.put(info, message(info, "first"))
-        await a.flushed()
+    down = bench.client()
+    words = (bench.server.url, token, bench.token, str(bench.store()))
+    async with _writer(words) as a, bench.running(b, down):
         await b.opened("ours")
-        await up.mutation(
-            "messages:append",
-            {"session": bare.client_id, "messages": [], "info": session_input(bare, "")},
-        )
-        heard: asyncio.Queue[str] = asyncio.Queue()
+        heard: asyncio.Queue[float] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def hear(values: Sequence[Value]) -> None:
-            for value in values:
-                if isinstance(value, Message):
-                    loop.call_soon_threadsafe(heard.put_nowait, value.client_id)
+            if any(isinstance(value, Message) for value in values):
+                loop.call_soon_threadsafe(heard.put_nowait, 0.0)
 
         unsubscribe = b.store.subscribe(hear)
-        bare_pair = _Bare(up, down, bare)
-        near = await _by_turns(a, heard, info, bare_pair, bare)
+        bare = _Bare(down, a.sessions["bare"])
+        near = await _by_turns(a, heard, bare)
         bench.server.faults.slow(AWAY_MS, "messages:append", times=10 * PAIRS)
-        away = await _by_turns(a, heard, info, bare_pair, bare)
+        away = await _by_turns(a, heard, bare)
         bench.server.faults.clear()
         unsubscribe()
-        await bare_pair.close()
+        await bare.close()
     what, peer = "saved on A until B's store has it", "bare mutation → subscription"
     return [
         Figure(what, *near, "ms", 1.5, peer),
@@ -60,69 +61,81 @@ async def saved_to_shown(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _by_turns(
-    a: Machine, heard: asyncio.Queue[str], info: SessionInfo, pair: _Bare, bare: SessionInfo
-) -> tuple[float, float]:
+@dataclass
+class _Writer:
+    """Server A's process, and its sessions' ids."""
+
+    process: asyncio.subprocess.Process
+    sessions: dict[str, str]
+
+    async def timed(self, who: str, shown: Callable[[], Awaitable[object]]) -> float:
+        """Let it write through `who`; return the seconds until `shown`."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{who}\n".encode())
+        await shown()
+        now = perf_counter()
+        return now - float(await self.process.stdout.readline())
+
+
+@contextlib.asynccontextmanager
+async def _writer(words: Sequence[str]) -> AsyncGenerator[_Writer, None]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.cloud.writer", *words),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield _Writer(process, json.loads(await process.stdout.readline()))
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def _by_turns(a: _Writer, heard: asyncio.Queue[float], bare: _Bare) -> tuple[float, float]:
     """Send by ours and by the bare clients; return both medians in ms."""
     ours, peer = list[float](), list[float]()
-    for number in range(PAIRS):
+    for _ in range(PAIRS):
         await asyncio.sleep(_PAUSE)
-        ours.append(await _ours(a, heard, message(info, f"message {number}")))
+        ours.append(await a.timed("ours", heard.get))
         await asyncio.sleep(_PAUSE)
-        peer.append(await pair.send(message(bare, f"message {number}")))
+        await bare.ready()
+        peer.append(await a.timed("bare", bare.shown))
     return statistics.median(ours) * 1000, statistics.median(peer) * 1000
 
 
-async def _ours(a: Machine, heard: asyncio.Queue[str], one: Message) -> float:
-    start = perf_counter()
-    a.store.put(one)
-    while await heard.get() != one.client_id:
-        pass
-    return perf_counter() - start
-
-
 class _Bare:
-    """Two bare clients that write and watch what ours do: the list, the end of the session."""
+    """A bare client that watches what B does: the list, the end of the session."""
 
-    def __init__(self, up: ConvexClient, down: ConvexClient, info: SessionInfo) -> None:
-        self._up, self._down, self._session = up, down, info.client_id
-        self._known = self._after = 0
+    def __init__(self, client: ConvexClient, session_id: str) -> None:
+        self._client, self._session = client, session_id
+        self._after, self._known = 0, -1
         self._live = self._watch()
-        self._lists = [
-            asyncio.ensure_future(_follow_list(client, session_input(info, "")["lastActivityAt"]))
-            for client in (up, down)
-        ]
+        self._list = asyncio.ensure_future(follow_list(client, now_ms()))
 
     async def close(self) -> None:
         """Watch no more."""
-        for task in self._lists:
-            task.cancel()
-        await asyncio.gather(*self._lists, return_exceptions=True)
+        await self._live.aclose()
+        self._list.cancel()
+        await asyncio.gather(self._list, return_exceptions=True)
 
     def _watch(self) -> Subscription:
         args = {"session": self._session, "after": self._after}
-        return self._down.subscribe("messages:after", args)
+        return self._client.subscribe("messages:after", args)
 
-    async def send(self, one: Message) -> float:
-        """Send a message; return the seconds until it came."""
-        if self._known == self._after:
-            await anext(self._live)
-        row, _ = message_input(one)
-        start = perf_counter()
-        args = {"session": self._session, "messages": [row]}
-        sent = asyncio.ensure_future(self._up.mutation("messages:append", args))
-        page = await anext(self._live)
-        took = perf_counter() - start
-        await sent
-        self._known = int(page["messages"][-1]["seq"])
+    async def ready(self) -> None:
+        """Ask anew from the end where much has come, as a replica does; have the first answer."""
         if self._known - self._after >= RENEW:
             await self._live.aclose()
-            self._after = self._known
+            self._after, self._known = self._known, -1
             self._live = self._watch()
-        return took
+        if self._known < 0:
+            await anext(self._live)
+            self._known = self._after
 
-
-async def _follow_list(client: ConvexClient, after: float) -> None:
-    live = client.subscribe("sessions:changed", {"after": after, "limit": 100})
-    async for _ in live:
-        pass
+    async def shown(self) -> None:
+        """Wait for the next message."""
+        page = await anext(self._live)
+        self._known = int(page["messages"][-1]["seq"])
