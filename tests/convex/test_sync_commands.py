@@ -167,6 +167,19 @@ def test_status_says_how_it_stands(
     assert "kB" in used
 
 
+def test_what_the_server_does_not_take_is_sent_again_or_given_up(start: Start) -> None:
+    """It is told with its reason and what to do; nothing is given up without a yes."""
+    a = start("a")
+    session(a, f"new {'x' * 5000}")
+    shown = settled(a, "session's row (1)")
+    assert "%claude_session sync --retry" in shown
+    assert "1 change refused" in session(a, "sync --retry")
+    assert "Nothing was given up." in session(a, "sync --drop", answers=("n",))
+    assert "1 change given up" in session(a, "sync --drop", answers=("y",))
+    settled(a, "synced")
+    assert "Nothing was refused." in session(a, "sync --retry")
+
+
 def test_signed_out_says_what_to_do(start: Start) -> None:
     """Without a token all is kept, and it says how to sign in; sending says it too."""
     a = start("a", CONVEX_AUTH_TOKEN="")
