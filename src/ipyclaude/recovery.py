@@ -13,7 +13,8 @@ from .leases import alive
 from .messages import Message, NoticeBlock, Phase, ResultBlock, SessionInfo, Value
 from .store import Store
 
-_DIED = "kernel_died"
+#: Why a result ended a turn that its kernel did not.
+DIED = "kernel_died"
 _LOOK_BACK = 50  # messages
 _UNHEARD = (
     "The notebook's kernel ended before what was asked here reached you. It is shown to the user "
@@ -46,7 +47,7 @@ def recover(store: Store, info: SessionInfo) -> list[Value]:
         )
         common = {"session_id": info.client_id, "turn_id": turn_id}
         values.append(Message.model_validate({**common, "type": "system", "content": (notice,)}))
-        ended = ResultBlock(outcome="failed", stop_reason=_DIED, model=info.model)
+        ended = ResultBlock(outcome="failed", stop_reason=DIED, model=info.model)
         values.append(Message.model_validate({**common, "type": "result", "content": (ended,)}))
     return values
 
@@ -68,7 +69,7 @@ def unheard(store: Store, session_id: str, knows: Callable[[str], bool]) -> str:
         ends = [b for m in turn for b in m.content if isinstance(b, ResultBlock)]
         if not ends:
             continue  # the turn that asks now
-        if ends[-1].stop_reason != _DIED or knows(turn_id):
+        if ends[-1].stop_reason != DIED or knows(turn_id):
             break
         prompts[:0] = [m.text for m in turn if m.type == "user" and m.text]
     return "\n\n".join([_UNHEARD, *prompts]) if prompts else ""
