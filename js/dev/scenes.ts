@@ -238,9 +238,17 @@ export function play(model: MockModel, scene: string): void {
       todos: TODOS,
       turn: turn(),
       queued: [
+        { id: "q-0", text: "Weigh them in grams.", held: false, telling: true },
         { id: "q-1", text: "Then plot flipper length by species.", held: false, telling: false },
       ],
-      status: status({ demo: true }),
+      status: status({
+        sync: "waiting",
+        waiting: 3,
+        demo: true,
+        people: [{ name: "Ann", label: "lab-2", watching: true, me: false }],
+        holder: { name: "Ann", label: "lab-2", since: Date.now(), mine: false },
+        may_take_over: true,
+      }),
       who: who({ state: "waiting", prompt: PROMPT }),
     });
     model.events({ type: "open", live: live(1, text("")) });
@@ -314,6 +322,7 @@ export function obey(model: MockModel): void {
     ...model.answers,
     // The host page lies beside the assets.
     asset: async (request) => ({ text: await (await fetch((request as Asset).name)).text() }),
+    share: () => ({ line: "%claude_session join ABCDE-FGHJK", until: "2026-12-02 10:00" }),
     stop: () => null,
     prompt: () => ({ turn_id: "t-2" }),
     suggest: (request) => {
@@ -333,7 +342,7 @@ export function obey(model: MockModel): void {
     delete_session: () => null,
     unqueue: () => null,
     send_now: () => null,
-    sessions: () => ({ sessions: rows, current: "s-1", replicates: false, waiting: {} }),
+    sessions: () => ({ sessions: rows, current: "s-1", replicates: true, waiting: { "s-2": 4 } }),
     rules: () => ({ rules }),
     revoke: () => ({ rules: [] }),
     configure: () => status(),

@@ -25,7 +25,7 @@ export class Queue {
 
   private row({ id, text, held, telling }: Queued): HTMLElement {
     const now = held ? "Send" : "Stop & send";
-    const tell = "Let Claude hear it now, at its next step";
+    const tell = "Tell now: Claude hears it at its next step";
     return h(
       "li",
       { "data-ipc": "queued", "data-state": held ? "held" : telling ? "telling" : "waiting" },

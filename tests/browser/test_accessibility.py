@@ -13,7 +13,7 @@ Forced = Literal["active", "none"]
 SCENES = {
     "done": "",
     "running": "",
-    "approval": "",
+    "approval": "document.querySelector('[data-ipc=\"edit-input\"]').click()",
     "notices": "",
     "tools": "document.querySelectorAll('details').forEach((each) => { each.open = true; })",
 }
@@ -39,7 +39,7 @@ def test_axe_finds_nothing(page: Page, host: str, scene: str, theme: str) -> Non
     if SCENES[scene]:
         page.evaluate(SCENES[scene])
     assert _faults(page) == []
-    for opener in ("sessions", "find", "settings", "account"):
+    for opener in ("sessions", "find", "settings", "usage", "account"):
         if page.locator(hook(opener)).is_hidden():
             continue  # no Convex to sign in to
         page.locator(hook(opener)).click()

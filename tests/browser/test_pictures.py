@@ -1,4 +1,4 @@
-"""What the views look like, kept as pictures: light and dark, wide and narrow."""
+"""What the views look like, kept as pictures: light, dark, high contrast, wide and narrow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Shoot = Callable[[LabNotebook, str], None]
 
 
 def _portraits(nb: LabNotebook, cell: int, name: str, shoot: Shoot) -> None:
-    """Take the four pictures; the output follows the theme and stays within its cell."""
+    """Take the pictures; the output follows the theme and stays within its cell."""
     grounds: dict[str, str] = {}
     for theme, title in THEMES.items():
         nb.command("apputils:change-theme", theme=title)
@@ -52,6 +52,10 @@ def _portraits(nb: LabNotebook, cell: int, name: str, shoot: Shoot) -> None:
         words = nb.output(cell).locator("p, .ipc-words").first
         grounds[theme] = words.evaluate("(el) => getComputedStyle(el).color")
     assert grounds["light"] != grounds["dark"]
+    nb.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
+    nb.page.emulate_media(forced_colors="active")
+    shoot(nb, f"{name}-contrast-wide")
+    nb.page.emulate_media(forced_colors="none")
 
 
 def test_the_views_follow_the_theme_and_the_width(desk: Desk, shoot: Shoot) -> None:
