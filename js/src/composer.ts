@@ -8,7 +8,7 @@ import { icon } from "./icons";
 import { recall, remember } from "./memory";
 import type { Page } from "./page";
 import { Queue } from "./queue";
-import { running, type State, textOf } from "./state";
+import { running, type State, typedOf } from "./state";
 import { type Command, Suggest } from "./suggest";
 import { Uploads } from "./uploads";
 import type { Message, SessionInfo, Unsent } from "./wire";
@@ -124,7 +124,7 @@ export class Composer {
   edit(prompt: Message): void {
     this.editing = prompt.turn_id;
     this.banner.hidden = false;
-    this.write(textOf(prompt));
+    this.write(typedOf(prompt));
     this.focus();
   }
 
@@ -240,7 +240,7 @@ export class Composer {
   /** Walk the earlier prompts, from an empty draft or from one of them that was not changed. */
   private recallPrompt(step: 1 | -1): boolean {
     const prompts = this.page.state.entries
-      .flatMap(({ message }) => (message?.type === "user" ? [textOf(message)] : []))
+      .flatMap(({ message }) => (message?.type === "user" ? [typedOf(message)] : []))
       .filter((each, at, all) => each && each !== all[at + 1]);
     const untouched = this.back
       ? this.area.value === prompts.at(-this.back)

@@ -269,6 +269,11 @@ export function textOf(message: Message): string {
   return message.content.flatMap((each) => (each.type === "text" ? [each.text] : [])).join("\n\n");
 }
 
+/** What a person typed of a prompt: what went along stands behind it. */
+export function typedOf(prompt: Message): string {
+  return prompt.content.find((each) => each.type === "text")?.text ?? "";
+}
+
 /** The tool call of this id, if it is on the page. */
 export function callIn(state: State, id: string): ToolUseBlock | undefined {
   const entry = state.entries.findLast((each) => each.calls.includes(id));

@@ -59,6 +59,16 @@ describe("what can be done with a message", () => {
     expect(area.value).toBe("");
   });
 
+  test("what went along with a prompt stands folded behind it, and is not edited with it", async () => {
+    const file = text('<file path="birds.csv">\ncolony,nests\n</file>');
+    const { el } = await ready({ messages: [message("user", [text("Count"), file])] });
+    const fold = one(el, "message").querySelector("details");
+    expect(fold?.querySelector("summary")?.textContent).toBe("birds.csv");
+    expect(fold?.querySelector("pre")?.textContent).toBe("colony,nests");
+    one(el, "edit").click();
+    expect(one<HTMLTextAreaElement>(el, "composer").value).toBe("Count");
+  });
+
   test("a fork and another try are asked of the kernel; a failure is shown", async () => {
     const { model, el } = await ready({ messages: exchange() });
     model.answers.fork = () => null;

@@ -127,7 +127,8 @@ class ClaudeChat(View):
         prompt, before = await asyncio.to_thread(self._prompt, session, request.turn)
         content = prompt.content
         if request.text is not None:
-            others = tuple(b for b in content if not isinstance(b, TextBlock))
+            typed = next((b for b in content if isinstance(b, TextBlock)), None)
+            others = tuple(b for b in content if b is not typed)
             content = (TextBlock(text=_words(request.text)), *others)
         if request.fork:
             session = await (self._desk.fork(session, "", before) if before else self._desk.new(""))
