@@ -1,0 +1,113 @@
+"""Somebody else's session in an open page: live while it is shared, and still from then on."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from convex_server import ConvexServer, deployed
+from hosts import Notebook
+from kernels import Kernel, Place
+from lab_server import JupyterServer
+from live_notebook import Desk
+from playwright.sync_api import BrowserContext, Locator, expect
+
+from ipyclaude.testing import Reply, ScriptedModel, text
+
+
+@pytest.fixture
+def convex() -> Iterator[ConvexServer]:
+    """A deployment for both people."""
+    with deployed() as server:
+        yield server
+
+
+@pytest.fixture
+def ada(convex: ConvexServer, model: ScriptedModel, tmp_path: Path) -> Iterator[Notebook]:
+    """The owner's kernel, on a server of her own."""
+    place = Place(tmp_path / "ada")
+    token = convex.issuer.token("ada", name="Ada")
+    env = place.env(
+        model,
+        CONVEX_URL=convex.url,
+        CONVEX_AUTH_TOKEN=token,
+        IPYCLAUDE_SERVER_LABEL="lab-ada",
+    )
+    kernel = Kernel(place, env)
+    nb = Notebook(kernel)
+    assert nb.run("%load_ext ipyclaude").error == ""
+    yield nb
+    kernel.close()
+
+
+@pytest.fixture
+def bo(
+    convex: ConvexServer,
+    model: ScriptedModel,
+    server: JupyterServer,
+    context: BrowserContext,
+    tmp_path: Path,
+) -> Iterator[Desk]:
+    """The other person's JupyterLab."""
+    env = {
+        "CONVEX_URL": convex.url,
+        "CONVEX_AUTH_TOKEN": convex.issuer.token("bo", name="Bo"),
+        "IPYCLAUDE_SERVER_LABEL": "lab-bo",
+    }
+    yield Desk(server, context, model, tmp_path, "shared-page", env)
+    for page in list(context.pages):
+        page.close()
+    server.end_kernels()
+
+
+def _part(chat: Locator, name: str, state: str = "") -> Locator:
+    extra = f'[data-state="{state}"]' if state else ""
+    return chat.locator(f'[data-ipc="{name}"]{extra}')
+
+
+def _say(nb: Notebook, line: str) -> str:
+    shown = nb.run(f"%claude_session {line}")
+    assert shown.error == "", shown.text
+    return shown.text
+
+
+def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
+    ada: Notebook, bo: Desk, model: ScriptedModel
+) -> None:
+    """A viewer's page shows an answer while it grows, and lets nothing be sent; once they are put
+    out it says so by itself, keeps what it showed, and gets nothing that comes after (S5)."""
+    model.script("The first answer.")
+    _say(ada, "new plan")
+    ada.run("%%claude\nfirst?")
+    found = re.search(r"%claude_session join (\S{26,})", _say(ada, "share plan"))
+    assert found is not None
+    nb = bo.open(f"%claude_session join {found[1]}", "%claude_session chat plan", name="plan")
+    nb.run(1)
+    nb.run(2)
+    chat = nb.hook(2, "chat")
+    log = _part(chat, "log")
+    expect(log).to_contain_text("The first answer.")
+    expect(log.locator('[data-ipc="author"]')).to_have_text("Ada")
+    expect(chat).to_contain_text("Ada shared this session with you to read.")
+    expect(_part(chat, "composer")).to_be_disabled()
+
+    gate = threading.Event()
+    model.script(Reply(text("Half of it and the rest.", chunk_chars=11, hold=gate)))
+    sent = ada.send("%%claude\nsecond?")
+    expect(_part(chat, "message", "live")).to_contain_text("Half of it")
+    gate.set()
+    assert ada.collect(sent).error == ""
+    expect(log).to_contain_text("Half of it and the rest.")
+
+    _say(ada, "unshare Bo")
+    expect(chat).to_contain_text("This session is not shared with you any more.")
+    model.script("Not for Bo.")
+    ada.run("%%claude\nthird?")
+    assert "sent" in _say(ada, "sync plan")
+    nb.run(2)
+    again = _part(nb.hook(2, "chat"), "log")
+    expect(again).to_contain_text("Half of it and the rest.")
+    expect(again).not_to_contain_text("third?")
