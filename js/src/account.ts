@@ -73,9 +73,11 @@ export class Account {
   private bodyFor(who: Who): HTMLElement[] {
     if (who.state === "waiting") return this.waiting(who.prompt);
     if (who.state === "out") return this.ways(who);
-    if (!who.can_leave) return [];
+    const parts: HTMLElement[] = [];
+    if (who.only_here) parts.push(h("p", { "data-ipc": "only-here" }, offer(who.only_here)));
     const leave = () => void this.ask({ type: "sign_out" });
-    return [button("sign-out", "Sign out", leave, "Sign out")];
+    if (who.can_leave) parts.push(button("sign-out", "Sign out", leave, "Sign out"));
+    return parts;
   }
 
   private waiting(prompt: SignInPrompt | null): HTMLElement[] {
@@ -163,6 +165,12 @@ export class Account {
 }
 
 const EMPTY = { type: "sign_in", way: "", keep: false, email: "", password: "" } as const;
+
+/** Say what is only here: it goes when a person says so, never by itself. */
+function offer(count: number): string {
+  const [what, it] = count === 1 ? ["1 session is", "it"] : [`${count} sessions are`, "one"];
+  return `${what} on this machine only. “Sync to cloud” under ${it} sends it; all go by %claude_session sync --all.`;
+}
 
 function wordsFor({ state, name, by, ways, accounts }: Who): string {
   switch (state) {

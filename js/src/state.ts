@@ -86,6 +86,7 @@ export const EMPTY: State = {
     name: "",
     by: "",
     can_leave: false,
+    only_here: 0,
     ways: [],
     accounts: false,
     prompt: null,

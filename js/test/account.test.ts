@@ -28,8 +28,12 @@ describe("signing in", () => {
     await frame();
     expect(one(el, "account").getAttribute("aria-label")).toBe("Signed in as ada");
     expect(one(el, "account-words").textContent).toBe("You are signed in as ada. At work.");
+    expect(all(el, "only-here")).toEqual([]);
     one(el, "sign-out").click();
     expect(last(model)).toMatchObject({ type: "sign_out" });
+    model.events({ type: "who", who: { ...ada, only_here: 2 } });
+    await frame();
+    expect(one(el, "only-here").textContent).toContain("2 sessions are on this machine only");
   });
 
   test("one who waits can stop, and is told why it came to nothing", async () => {

@@ -224,6 +224,7 @@ class ClaudeChat(View):
         del request  # it says nothing more
         session = self._current()
         await asyncio.to_thread(self._desk.sync_session, session)
+        await self._desk.entrance.look()
         status = self._desk.status(session)
         self._channel.push([p.StatusChanged(status=status)])
         return wire(status)

@@ -31,11 +31,19 @@ class Entrance:
     ----------
     settings, runtime, sign_ins, identity
         Of the kernel. Nothing of them is asked before a chat shows who is signed in.
+    only_here
+        Counts the sessions that could be sent (any thread).
     """
 
     def __init__(
-        self, settings: IPyClaude, runtime: Runtime, sign_ins: SignIns, identity: Identity
+        self,
+        settings: IPyClaude,
+        runtime: Runtime,
+        sign_ins: SignIns,
+        identity: Identity,
+        only_here: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._only_here = only_here
         self._settings, self._runtime = settings, runtime
         self._sign_ins, self._identity = sign_ins, identity
         self._listeners: list[Listener] = []
@@ -59,7 +67,9 @@ class Entrance:
         self._runtime.submit(looking)
 
     async def look(self) -> None:
-        """Learn who is signed in."""
+        """Learn who is signed in, and what is only here."""
+        if not self._settings.convex_url:
+            return
         choice = await asyncio.to_thread(lambda: self._identity.choice)
         try:
             token = await self._identity.token(False)
@@ -74,7 +84,9 @@ class Entrance:
         claims = read_claims(token.reveal())
         name = claims.get("email") or claims.get("name") or claims.get("sub") or ""
         can_leave = choice.kind in STORED
-        self._tell(Who(state="in", name=str(name), by=choice.words, can_leave=can_leave))
+        here = await asyncio.to_thread(self._only_here)
+        who = Who(state="in", name=str(name), by=choice.words, can_leave=can_leave, only_here=here)
+        self._tell(who)
 
     def _nobody(self, choice: Choice, error: ErrorInfo | None = None) -> Who:
         s = self._settings

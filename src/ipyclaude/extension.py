@@ -12,7 +12,13 @@ from uuid import uuid4
 from .checkpoints import Checkpoints
 from .engines import Engines, make_transcripts
 from .entrance import Entrance
-from .exceptions import IpyClaudeError, SessionNameTaken, SessionNotFound, UsageMistake
+from .exceptions import (
+    IpyClaudeError,
+    SessionNameTaken,
+    SessionNotFound,
+    SettingsError,
+    UsageMistake,
+)
 from .holders import make_holder
 from .host import Host
 from .identity.choose import Identity, choose
@@ -60,7 +66,13 @@ class App:
         self.store = SqliteStore(self.settings.store_path)
         self.sign_ins = SignIns(self.settings.store_path.parent, self.settings.convex_url)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
-        self.entrance = Entrance(self.settings, self.runtime, self.sign_ins, self.identity)
+        self.entrance = Entrance(
+            self.settings,
+            self.runtime,
+            self.sign_ins,
+            self.identity,
+            lambda: len(Replication(self.store).only_here()),
+        )
         self._holder = make_holder()
         #: None where sessions stay on this machine.
         self.sync = self._make_sync() if self.settings.convex_url else None
@@ -217,11 +229,22 @@ class App:
             cwd=str(Path.cwd()),
             notebook=self.host.notebook,
             claude_session_id=claude_id or str(uuid4()),
-            local=fields.pop("local", self.sync is None),
+            local=fields.pop("local", self._stays_here()),
             **fields,
         )
         self.store.put(info)
         return self.attach(info)
+
+    def _stays_here(self) -> bool:
+        """Say whether a new session is only here: nobody is asked for it who isn't signed in."""
+        if self.sync is None:
+            return True
+        try:
+            nobody = self.identity.choice.kind == "none"
+        except SettingsError:
+            return True
+        # The store's account is not to get what somebody else says here.
+        return nobody or self.sync.replica.is_of_another
 
     def free_name(self, wanted: str) -> str:
         """Return the name, with a number after it where it is taken."""

@@ -135,6 +135,8 @@ class Who(Wire):
     by: Text = ""
     #: It can be ended from here.
     can_leave: bool = False
+    #: How many sessions were made before, and are on this machine only.
+    only_here: int = 0
     #: The providers that one can sign in with.
     ways: tuple[Text, ...] = ()
     #: One can sign in with e-mail and password.

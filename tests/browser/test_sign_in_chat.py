@@ -57,7 +57,8 @@ def test_signing_in_by_code_and_link(
     shoot: Callable[[LabNotebook, str], None],
 ) -> None:
     """The button shows a link and a code; agreed to on another page, the chat says who it is, and
-    so does the chat of another notebook; the sessions go; signed out, it is offered again.
+    so does the chat of another notebook. What was said before is offered for sync, and goes when
+    that is taken; signed out, signing in is offered again.
     """
     trusted = [{"domain": provider.url, "applicationID": CLIENT}]
     convex.set_env({"IPYCLAUDE_AUTH": json.dumps(trusted)})
@@ -77,8 +78,11 @@ def test_signing_in_by_code_and_link(
     agree(page, "ada")
     expect(_part(chat, "account-words")).to_contain_text("You are signed in as ada@example.test")
     expect(_part(chat, "account")).to_have_accessible_name("Signed in as ada@example.test")
-    expect(chat.locator('[data-ipc="state-line"][data-state="synced"]')).to_be_visible()
+    expect(_part(chat, "only-here")).to_contain_text("1 session is on this machine only")
     shoot(nb, "signed-in")
+    expect(chat.locator('[data-ipc="state-line"][data-state="local"]')).to_be_visible()
+    _part(chat, "sync").click()
+    expect(chat.locator('[data-ipc="state-line"][data-state="synced"]')).to_be_visible()
     nb.run(2)
     expect(nb.output(2)).to_contain_text("ada@example.test")
 
@@ -86,6 +90,8 @@ def test_signing_in_by_code_and_link(
     there = _part(_chat(other), "account")
     expect(there).to_have_accessible_name("Signed in as ada@example.test")
 
+    _part(chat, "account").click()
+    expect(_part(chat, "only-here")).to_have_count(0)
     _part(chat, "sign-out").click()
     expect(_part(chat, "account")).to_have_accessible_name("Sign in")
     expect(chat.locator('[data-ipc="state-line"][data-state="signed_out"]')).to_be_visible()
@@ -132,7 +138,6 @@ def test_signing_in_by_an_account(desk: Desk, convex: ConvexServer) -> None:
         if password != PASSWORD:
             expect(_part(chat, "account-failure")).to_contain_text("This is not right")
     expect(_part(chat, "account-words")).to_contain_text(f"You are signed in as {email}")
-    expect(chat.locator('[data-ipc="state-line"][data-state="synced"]')).to_be_visible()
     saved = json.dumps(nb.save())
     for secret in (PASSWORD, "a wrong one", "eyJ"):
         assert secret not in saved

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from convex_server import ConvexServer
 from kernels import PATIENCE, Kernel, Place
 from tokens import MakeToken
 
+from ipyclaude.codes import hash_of, make_code
 from ipyclaude.identity.vault import FileVault, Kept
 from ipyclaude.messages import new_id, now_ms
 from ipyclaude.store.sqlite import SqliteStore
@@ -63,3 +65,71 @@ def _status(nb: Kernel, word: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while word not in (shown := nb.run("%claude_session status").text).replace("_", " "):
         assert time.monotonic() < deadline, shown
+
+
+def test_what_was_made_before_is_offered(
+    convex: ConvexServer, tmp_path: Path, invited: Callable[[str], str]
+) -> None:
+    """What was said before anybody signed in goes nowhere when somebody does: it is offered, and
+    goes when that is taken. Whoever signs in next in this kernel gets and sends nothing by it, and
+    is told why; and when the first one is back, what the other said there stays here (S5).
+    """
+    place, ada, eve = Place(tmp_path / "here"), f"ada-{new_id()}@x.test", f"eve-{new_id()}@x.test"
+    with ScriptedModel() as model:
+        nb = Kernel(place, place.env(model, CONVEX_URL=convex.url))
+        try:
+            nb.run("%load_ext ipyclaude")
+            model.script("Before.", "After.", "For eve.")
+            nb.run("%claude first")
+            said = _sign_in(nb, ada, invited(ada))
+            assert "1 session is on this machine only" in said
+            token = _token(nb)
+            _status(nb, "on this machine only")
+            assert _sessions(convex, token) == []
+            nb.run("%claude_session sync --all")
+            _status(nb, "synced")
+            assert len(_sessions(convex, token)) == 1
+
+            nb.run("%claude_session logout")
+            _sign_in(nb, eve, invited(eve))
+            _status(nb, "another account")
+            nb.run("%claude_session new of-eve")
+            nb.run("%claude second")
+            assert _sessions(convex, _token(nb)) == []
+
+            nb.run("%claude_session logout")
+            _sign_in(nb, ada, invited(ada))
+            nb.run("%claude_session new of-ada")
+            nb.run("%claude third")
+            _status(nb, "synced")
+            assert sorted(_sessions(convex, _token(nb))) == ["of-ada", "work"]
+        finally:
+            nb.close()
+
+
+@pytest.fixture
+def invited(convex: ConvexServer) -> Callable[[str], str]:
+    """Make a code for an address."""
+
+    def invite(email: str) -> str:
+        code = make_code()
+        given = {"email": email, "codeHash": hash_of(code)}
+        convex.call_as_admin("credentials:invite", given)
+        return code
+
+    return invite
+
+
+def _sign_in(nb: Kernel, email: str, code: str) -> str:
+    typed = [email, code, "a long password", "a long password", "y"]
+    return nb.run("%claude_session login --code", answers=typed).text
+
+
+def _token(nb: Kernel) -> str:
+    return json.loads((nb.place.data / "sign-in.json").read_text())["id_token"]
+
+
+def _sessions(convex: ConvexServer, token: str) -> list[str]:
+    page = {"paginationOpts": {"numItems": 10, "cursor": None}}
+    found = convex.call("query", "sessions:list", page, token=token)
+    return [row["name"] for row in found["page"]]

@@ -20,6 +20,8 @@ from ..identity.oidc import CodePrompt, DevicePrompt
 from ..identity.sign_in import Account
 from ..linked_words import linked_rows
 from ..runtime import Interrupted
+from ..store.replication import Replication
+from ..sync_words import only_here
 from ..tables import show_bundle, show_table, show_text
 from .registry import arg, command
 from .waiting import wait
@@ -57,7 +59,8 @@ def _login(app: App, args: argparse.Namespace) -> None:
     kept, where = wait(app, signing_in)
     app.identity.choose_again()
     words = _KEPT[where].format(file=app.sign_ins.file)
-    show_text(f"You are signed in as {kept.name}. {words}")
+    offer = "".join(f" {words}." for _, words in only_here(len(Replication(app.store).only_here())))
+    show_text(f"You are signed in as {kept.name}. {words}{offer}")
 
 
 @command(

@@ -220,6 +220,12 @@ class Replica:
                 self._signed_in.set()
                 self.tell()
 
+    @property
+    def is_of_another(self) -> bool:
+        """Whether the store belongs to another account than the one that is signed in."""
+        refusal = self._refusal
+        return isinstance(refusal, CloudRefused) and refusal.code == "AnotherAccount"
+
     async def _supervised(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a part of it until cancelled; one that fails by a fault of ours begins again."""
         while True:
