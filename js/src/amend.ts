@@ -56,7 +56,7 @@ export class Amend {
     this.area = area;
     const back = button(
       "unedit",
-      "Back to what Claude asked for",
+      "Undo edits: back to what Claude asked for",
       () => this.leave(),
       "Undo edits",
     );
