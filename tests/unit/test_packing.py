@@ -220,7 +220,7 @@ def test_sessions_come_back_equal() -> None:
     for one in (info, SessionInfo(name="bare", cwd="")):
         row = there_and_back(rows.session_input(one, "server"))
         counted = {**row, "messageCount": 3.0, "costUsd": 0.5, "updatedAt": 1.0}
-        expected = one.model_copy(update={"message_count": 3, "cost_usd": 0.5})
+        expected = one.model_copy(update={"message_count": 3, "cost_usd": 0.5, "server": "server"})
         assert rows.session_from(counted) == expected
         assert rows.session_from({**counted, "phase": {"type": "dreaming"}}) == expected
 
