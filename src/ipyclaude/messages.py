@@ -354,6 +354,11 @@ class Approval(_Row):
     created_at: float = Field(default_factory=now_ms)
     decided_at: float | None = None
 
+    def as_others_say(self, said: Approval) -> Approval:
+        """Take of what others decide no more than that: not what runs, nor what is remembered."""
+        taken = ("status", "reason", "decider", "decided_by", "decided_at")
+        return self.model_copy(update={name: getattr(said, name) for name in taken})
+
 
 class Rule(_Row):
     """A remembered permission: `Tool` or `Tool(pattern)`; for one session, or for all."""

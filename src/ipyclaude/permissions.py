@@ -219,7 +219,9 @@ class Permissions:
             same = (approval.tool_name, json.dumps(approval.input, sort_keys=True)) == wanted
             if not same or approval.turn_id == turn_id or approval.status == "cancelled":
                 continue
-            if approval.person:  # what another person allows on their machine says nothing of ours
+            # What another person allows on their machine says nothing of ours; and where others
+            # answered for another machine of ours, what it was about is what they say.
+            if approval.person or approval.decider:
                 continue
             if approval.status == "pending" or not self._consumed(approval):
                 return approval
@@ -291,6 +293,8 @@ class Permissions:
         )
         # Among servers the first one there is first: the tool runs, or not, as all of them see.
         there = await self.decide_first(wanted) if self.decide_first is not None else None
+        if there is not None and there.decider:
+            there = approval.as_others_say(there)
         stands = self._store.decide(there or wanted)
         won = stands.decided_at == wanted.decided_at and stands.decided_by == wanted.decided_by
         if won and allow and scope != "once":

@@ -227,6 +227,37 @@ def test_what_a_person_made_of_the_input_is_what_runs() -> None:
     assert decide(other, ask=unchanged).input is None
 
 
+def test_others_say_yes_or_no_and_no_more() -> None:
+    """Whoever answers here learns how others answered, not what they would run instead (S12)."""
+    permissions = Permissions(store_with_session())
+
+    async def first(wanted: Approval) -> Approval:
+        theirs = {"status": "allowed", "decider": "Bo", "edited_input": {"command": "rm x"}}
+        return wanted.model_copy(update=theirs)
+
+    permissions.decide_first = first
+    decision = decide(permissions, ask=answering(permissions, allow=False))
+    assert (decision.allow, decision.input) == (True, None)
+
+
+def test_what_others_answered_for_another_machine_is_asked_here() -> None:
+    """What such a row says that was asked is the word of whoever answered it (S12)."""
+    store = store_with_session()
+    elsewhere = Approval(
+        session_id=SESSION,
+        turn_id="T0",
+        tool_use_id="t0",
+        tool_name="Bash",
+        input=LS.input,
+        status="allowed",
+        decider="Bo",
+        edited_input={"command": "rm x"},
+    )
+    store.put(elsewhere)
+    permissions = Permissions(store)
+    assert not decide(permissions, ask=answering(permissions, allow=False)).allow
+
+
 def test_no_edit_gets_round_a_rule() -> None:
     """An edited input that a rule refuses is not taken, and does not run if another server did."""
     store = store_with_session()

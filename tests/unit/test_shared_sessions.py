@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from replicating import message, texts
+from replicating import message, send_all, texts
 
 from ipyclaude.messages import Approval, SessionInfo
 from ipyclaude.store.replication import Replication
@@ -101,3 +101,40 @@ def test_what_runs_here_is_not_others_to_decide(
         read = stands[asked.client_id]
         assert read.status == ("allowed" if let else "pending")
         assert (read.input, read.edited_input, read.scope) == ({"command": "ls"}, None, "once")
+
+
+def test_no_session_reaches_into_another(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """Who knows an id of one session neither overwrites nor answers it by another (S5, S12)."""
+    theirs = shared(info, client_id="b" * 36, name="theirs", claude_session_id=None)
+    replication.merge([info, theirs])
+    mine = message(info, "mine", seq=1)
+    replication.merge([mine])
+    for _ in range(2):
+        replication.merge([message(theirs, "forged", seq=1, client_id=mine.client_id)])
+    assert texts(store, info) == [("mine", 1)]
+    assert texts(store, theirs) == [("forged", 1)]
+    asked = Approval(
+        session_id=info.client_id, turn_id="t", tool_use_id="u", tool_name="Bash", input={"n": 1}
+    )
+    store.put(asked)
+    send_all(replication)
+    said = {"person": "Bo", "edited_input": {"n": 2}}
+    answers: list[dict[str, str]] = [{}, {"status": "allowed", "decider": "Bo"}]
+    for more in answers:
+        for session_id in (theirs.client_id, info.client_id):
+            told = {**said, **more, "session_id": session_id}
+            replication.merge([asked.model_copy(update=told)])
+    (stands,) = store.approvals(info.client_id, pending=False)
+    assert (stands.status, stands.person, stands.edited_input) == ("pending", "", None)
+
+
+def test_a_name_is_ones_own_first(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """What is said to a session by its name goes to nobody who calls theirs the same."""
+    store.put(info)
+    replication.merge([shared(info, client_id="b" * 36, last_activity_at=9e15)])
+    assert (store.session(info.name) or info).client_id == info.client_id
+    assert (store.session("b" * 36) or info).owner == "Ana"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from uuid import NAMESPACE_OID, uuid5
 
 from ..messages import Approval, Message, Phase, SessionInfo, StreamTail, TodoList, Value
 from . import _outbox
@@ -35,7 +36,11 @@ def merge(batch: Batch, values: Iterable[Value]) -> bool:
         else:
             rest.append(value)
     there = _replicated(batch.db, {v.session_id for v in rest if not isinstance(v, SessionInfo)})
-    kept = [v for v in rest if not isinstance(v, SessionInfo) and v.session_id in there]
+    kept = [
+        _apart(batch.db, v)
+        for v in rest
+        if not isinstance(v, SessionInfo) and v.session_id in there
+    ]
     messages = _news(batch.db, [v for v in kept if isinstance(v, Message)])
     batch.put(messages)
     for value in kept:
@@ -46,6 +51,25 @@ def merge(batch: Batch, values: Iterable[Value]) -> bool:
         elif isinstance(value, StreamTail):
             _tail(batch, value)
     return not all(put)
+
+
+def _apart(db: sqlite3.Connection, value: Value) -> Value:
+    """Give a value an id of its own where another session's has the same.
+
+    Ids are their makers' to choose, and the server knows them by session: a member of one
+    session must neither overwrite nor answer what is in another.
+    """
+    if not isinstance(value, Message | Approval):
+        return value
+    table = "messages" if isinstance(value, Message) else "approvals"
+    row = db.execute(
+        f"SELECT session_id FROM {table} WHERE client_id = ?",  # noqa: S608 - fixed names
+        (value.client_id,),
+    ).fetchone()
+    if row is None or row[0] == value.session_id:
+        return value
+    own = uuid5(NAMESPACE_OID, f"{value.session_id} {value.client_id}")
+    return value.model_copy(update={"client_id": str(own)})
 
 
 def place(db: sqlite3.Connection, seqs: Iterable[tuple[str, int]]) -> None:
@@ -238,13 +262,15 @@ def _approval(batch: Batch, approval: Approval) -> bool:
     known = load(Approval, row[0]) if row else None
     if known == approval:
         return True
-    if known and not known.person and not known.editors_may and approval.decider:
+    if (
+        known
+        and not known.person
+        and (approval.person or (approval.decider and not known.editors_may))
+    ):
         # What runs on this machine is its person's to say, whatever the server lets others do.
         return True
     if known and approval.decider:
-        # Of what others decide, no more than that: not what was asked, nor what is remembered.
-        said = {"status", "reason", "decider", "decided_by", "decided_at"}
-        approval = known.model_copy(update={name: getattr(approval, name) for name in said})
+        approval = known.as_others_say(approval)
     # A decision that was made elsewhere ends the question here, sent or not.
     decided = known and known.status == "pending" and approval.status != "pending"
     state = _outbox.state_of(batch.db, "approval", approval.client_id)

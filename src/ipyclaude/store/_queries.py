@@ -12,30 +12,25 @@ from ._rows import SESSION_COLUMNS
 from ._values import load, match, message_from, safe, session_from, snippet
 
 _SESSION = f"SELECT {SESSION_COLUMNS} FROM sessions s"  # noqa: S608 - fixed names
+_PREFIX = "client_id >= ? AND client_id < ?"
 _BEFORE = " AND (ord, pos) < (?, ?)"
 
 
 def session(db: sqlite3.Connection, ref: str) -> SessionInfo | None:
     """Find a session by id, name, unique prefix of its id, or the CLI's own id."""
     ref = safe(ref)
-    tries: list[tuple[str, tuple[object, ...]]] = [
-        ("client_id = ? AND deleted_at IS NULL", (ref,)),
-        ("name = ? AND deleted_at IS NULL ORDER BY last_activity_at DESC LIMIT 1", (ref,)),
-    ]
+    tries: list[tuple[str, tuple[object, ...]]] = [("client_id = ?", (ref,)), ("name = ?", (ref,))]
     if len(ref) >= 8:
-        prefix = "client_id >= ? AND client_id < ? AND deleted_at IS NULL LIMIT 2"
-        tries.append((prefix, (ref, ref + "\U0010ffff")))
-        tries.append(
-            (
-                "claude_session_id = ? AND deleted_at IS NULL"
-                " ORDER BY last_activity_at DESC LIMIT 1",
-                (ref,),
-            )
-        )
+        tries.append((_PREFIX, (ref, ref + "\U0010ffff")))
+        tries.append(("claude_session_id = ?", (ref,)))
     for where, parameters in tries:
-        rows = db.execute(f"{_SESSION} WHERE {where}", parameters).fetchall()
-        if len(rows) == 1:
-            return session_from(rows[0])
+        rows = db.execute(
+            f"{_SESSION} WHERE {where} AND deleted_at IS NULL ORDER BY last_activity_at DESC",
+            parameters,
+        ).fetchall()
+        if rows and (where != _PREFIX or len(rows) == 1):
+            # One's own first: others may call theirs the same, and wait for what is said to it.
+            return min(map(session_from, rows), key=lambda info: info.role != "owner")
     return None
 
 

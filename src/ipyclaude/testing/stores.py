@@ -108,7 +108,7 @@ class MemoryStore:
         infos = self._sessions()
         for found in (
             [s for s in infos if s.client_id == ref],
-            [s for s in infos if s.name == ref][:1],
+            sorted((s for s in infos if s.name == ref), key=lambda s: s.role != "owner")[:1],
             [s for s in infos if len(ref) >= 8 and s.client_id.startswith(ref)],
         ):
             if len(found) == 1:
