@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterable
@@ -170,15 +171,15 @@ class Checkpoints:
 
     def forget(self, session_id: str) -> None:
         """Drop all of a session."""
-        shutil.rmtree(self._folder / session_id, ignore_errors=True)
+        shutil.rmtree(self._folder / _plain(session_id), ignore_errors=True)
 
     # -- the folders ------------------------------------------------------------------------
 
     def _of(self, session_id: str, turn_id: str) -> Path:
-        return self._folder / session_id / turn_id
+        return self._folder / _plain(session_id) / _plain(turn_id)
 
     def _turns(self, session_id: str) -> list[Path]:
-        return list((self._folder / session_id).glob("*"))
+        return list((self._folder / _plain(session_id)).glob("*"))
 
     def _made(self, session_id: str, turn_id: str) -> Path:
         folder = self._of(session_id, turn_id)
@@ -192,7 +193,7 @@ class Checkpoints:
     def _prune(self, session_id: str, made: Path) -> None:
         """Drop the oldest turns (their ids sort by time), so that the rest stays bounded."""
         by_age = sorted(self._folder.glob("*/*"), key=lambda folder: folder.name)
-        mine = [folder for folder in by_age if folder.parent.name == session_id]
+        mine = [folder for folder in by_age if folder.parent.name == _plain(session_id)]
         sizes = {folder: _size(folder) for folder in by_age}
         excess = sum(sizes.values()) - MAX_ALL
         old = set(mine[:-MAX_TURNS])
@@ -200,6 +201,13 @@ class Checkpoints:
             if folder != made and (folder in old or excess > 0):
                 excess -= sizes[folder]
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain(name: str) -> str:
+    """Return a name that leads nowhere else: a shared session's id is its owner's to choose."""
+    if re.fullmatch(r"[0-9A-Za-z_-]+", name):
+        return name
+    return hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def digest(path: Path) -> str:

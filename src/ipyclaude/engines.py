@@ -20,6 +20,7 @@ from .notebook.lending import SERVER, Borrower, Notebook
 from .policy import Policy
 from .protocol import CellChange
 from .recovery import unheard
+from .roles import has_folder
 from .session import Session
 from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
 from .store.sqlite import SqliteStore
@@ -49,7 +50,7 @@ class Engines:
         s = self.settings
         known = info.claude_session_id or str(uuid4())
         return EngineOptions(
-            cwd=info.cwd if Path(info.cwd).is_dir() else str(Path.cwd()),
+            cwd=info.cwd if has_folder(info) else str(Path.cwd()),
             session_id=known,
             resume=known if self.transcripts.has(known) else None,
             model=s.model,

@@ -33,6 +33,7 @@ from .protocol import Status
 from .queueing import PromptQueue
 from .recovery import abandoned
 from .requests import GuestRole, ShareResult
+from .roles import has_folder, owner_of
 from .runtime import Runtime
 from .session import Session
 from .settings import IPyClaude
@@ -443,7 +444,9 @@ def describe(error: BaseException) -> str:
 
 
 def working_folder_note(info: SessionInfo) -> str:
-    """Say so where a session's folder doesn't exist here; else an empty text."""
-    if Path(info.cwd).is_dir():
+    """Say so where Claude doesn't work in a session's folder here; else an empty text."""
+    if has_folder(info):
         return ""
+    if info.role != "owner":
+        return f"The session is {owner_of(info)}'s: Claude works in {Path.cwd()} here."
     return f"{info.cwd} doesn't exist here: Claude works in {Path.cwd()}."

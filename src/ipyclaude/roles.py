@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .exceptions import NotAllowed
 from .messages import Approval, SessionInfo
 
@@ -80,6 +82,15 @@ def check_may_answer(approval: Approval, edited: object = None) -> None:
             why=f"{approval.person} lets you allow or refuse it as Claude wrote it.",
             fix="Refuse it, and say why: Claude reads the reason.",
         )
+
+
+def has_folder(info: SessionInfo) -> bool:
+    """Say whether Claude works in a session's own folder here.
+
+    A path that another person gave may lead to a folder of theirs on a machine that many use,
+    where its `.claude` would say what runs here unasked (S12).
+    """
+    return info.role == "owner" and bool(info.cwd) and Path(info.cwd).is_dir()
 
 
 def owner_of(info: SessionInfo) -> str:

@@ -27,6 +27,19 @@ def write(kept: Checkpoints, turn: str, path: Path, text: str) -> None:
     kept.after("s", turn, path)
 
 
+def test_a_sessions_id_leads_nowhere_else(kept: Checkpoints, tmp_path: Path) -> None:
+    """An id is its maker's to choose: none makes us delete, or bring back, what is not ours."""
+    mine = tmp_path / "mine"
+    (mine / "1").mkdir(parents=True)
+    (mine / "1" / "cells.jsonl").write_text(cell("a").model_dump_json())
+    for made_up in (str(mine), "../mine", ".."):
+        assert kept.last(made_up) == ""
+        kept.note(made_up, "2", cell("b"))
+        kept.forget(made_up)
+        assert kept.last(made_up) == ""
+    assert [each.name for each in mine.iterdir()] == ["1"]
+
+
 def test_cells_are_taken_back_backwards_the_last_turn_first(kept: Checkpoints) -> None:
     """Each session has its own turns, and what could not be undone stays."""
     for turn, name in (("1", "a"), ("2", "b"), ("2", "\ud83d c")):

@@ -59,6 +59,15 @@ def test_broken_bytes_are_told(packed: bytes) -> None:
         unpack(packed)
 
 
+@pytest.mark.parametrize("size", [2000, 100_000])
+def test_few_bytes_do_not_fill_the_memory(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would become more than a content ever is, is refused before it has."""
+    packed = pack(b"x" * size)
+    monkeypatch.setattr(packing, "_MOST_BYTES", size - 1)
+    with pytest.raises(CloudFault, match="can't be read"):
+        unpack(packed)
+
+
 def transcript(number: int) -> bytes:
     """Make what the CLI writes for an answer."""
     rng = random.Random(number)
@@ -195,11 +204,15 @@ def test_a_message_of_a_newer_version_is_kept() -> None:
     newer = [
         {"type": "telepathy"},
         {"packed": b"\x63later"},
+        {"extra": "no JSON"},
+        {"extra": "1"},
+        {"extra": '{"model":1}'},
+        {"content": [{"type": "text", "json": "[" * 100_000}]},
         {"extra": '{"mood":"good"}'},
     ]
     read = [rows.message_from({**row, "seq": 1.0, **more}, "s", me=None) for more in newer]
-    assert [m.type for m in read] == ["system", "system", "user"]
-    assert all(isinstance(b, UnknownBlock) for m in read[:2] for b in m.content)
+    assert [m.type for m in read] == [*["system"] * 6, "user"]
+    assert all(isinstance(b, UnknownBlock) for m in read[:6] for b in m.content)
 
 
 def test_sessions_come_back_equal() -> None:
@@ -234,6 +247,14 @@ def test_a_shared_session_is_of_no_notebook_here() -> None:
     assert rows.session_from({**row, "role": "auditor", "owner": "Ana"}).role == "viewer"
     mine = rows.session_from({**row, "role": "owner", "owner": ""})
     assert (mine.role, mine.owner, mine.notebook) == ("owner", "", "Untitled.ipynb")
+
+
+@pytest.mark.parametrize("made_up", ["/home/bo", "../../..", "plots", "s" * 65])
+def test_a_shared_sessions_id_is_nothing_else(made_up: str) -> None:
+    """Its owner chose it: what could be a path or a name here is not taken in (S5)."""
+    row = there_and_back(rows.session_input(SessionInfo(name="n", cwd="/c"), "server"))
+    with pytest.raises(CloudFault, match="no id of a session"):
+        rows.session_from({**row, "clientId": made_up, "role": "viewer", "owner": "Ana"})
 
 
 def test_a_member_changes_nothing_of_the_owners() -> None:
@@ -274,6 +295,8 @@ def test_todos_and_approvals_come_back_equal() -> None:
     assert rows.approval_from(there_and_back(row), "s") == approval
     strange, _ = rows.approval_input(approval.model_copy(update={"status": "maybe"}), "server")
     assert rows.approval_from(strange, "s") is None
+    # One that can't be read hides none of the others.
+    assert rows.approval_from({**row, "content": [], "packed": b"\x63later"}, "s") is None
 
 
 def test_an_approval_is_whose_the_server_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,15 @@ def session(role: Role) -> SessionInfo:
 def asked(**more: Any) -> Approval:
     """Make a question of a machine's."""
     return Approval(session_id="s", turn_id="t", tool_use_id="u", tool_name="Bash", **more)
+
+
+def test_no_folder_is_anothers_to_choose(tmp_path: Path) -> None:
+    """Claude works in the folder that a session names only where it is one's own (S12)."""
+    everybody: tuple[Role, ...] = ("owner", "editor", "viewer", "none")
+    for role in everybody:
+        info = session(role).model_copy(update={"cwd": str(tmp_path)})
+        assert roles.has_folder(info) is (role == "owner")
+    assert not roles.has_folder(session("owner").model_copy(update={"cwd": "/no/such"}))
 
 
 @pytest.mark.parametrize("role", ["owner", "editor"])

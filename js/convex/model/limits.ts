@@ -47,6 +47,13 @@ export function checkSize(what: string, value: Value | undefined, limit: number,
   throw refusal("TooLarge", `${what} is ${size} bytes; at most ${limit} fit.`, { limit, ...which });
 }
 
+/** Refuse a number that is none or no end: it would stay in every sum and order. */
+export function checkFinite(what: string, value: number | null | undefined, id?: string) {
+  if (value === undefined || value === null || Number.isFinite(value)) return;
+  const which = id === undefined ? {} : { clientId: id };
+  throw refusal("Invalid", `${what} is no number that can be kept.`, which);
+}
+
 /** Return a page's size in rows: what was asked for, but from 1 to `most`. */
 export function clamp(wanted: number | undefined, most: number) {
   return Math.max(1, Math.min(Math.floor(wanted ?? most) || 1, most));

@@ -2,6 +2,7 @@ import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader } from "../_generated/server";
 import type { Access, Writing } from "./access";
 import { checkBody } from "./bodies";
+import { checkFinite } from "./limits";
 import { clearStreams } from "./streams";
 import type { MessageInput, MessageRow } from "./values";
 
@@ -33,6 +34,8 @@ export async function insertMessages(
     if (seq === undefined) {
       seq = nextSeq + done.count;
       await checkBody(ctx.db, sessionId, message);
+      checkFinite("A time", message.timestamp, message.clientId);
+      checkFinite("A cost", message.cost, message.clientId);
       await ctx.db.insert("messages", {
         ...message,
         seq,

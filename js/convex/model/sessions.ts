@@ -12,7 +12,7 @@ import {
   type Writing,
 } from "./access";
 import { notFound, refusal } from "./errors";
-import { checkSize, EXTRA_BYTES, TEXT_BYTES } from "./limits";
+import { checkFinite, checkSize, EXTRA_BYTES, TEXT_BYTES } from "./limits";
 import { archiveForMember, type Seen, seenBy, sharedRow, tellMembers, tombstone } from "./shared";
 import { nextStamp } from "./stamps";
 import { selves } from "./users";
@@ -38,6 +38,9 @@ export const ABSENT = {
   server: undefined,
   extra: undefined,
 };
+
+/** What a session's id is made of, so that nowhere it can be taken for a name or a path. */
+const ID = /^[0-9A-Za-z-]{8,64}$/;
 
 /** What says where the owner has a session; nobody else moves it there. */
 const PLACE = ["cwd", "workspace", "gitRemote", "baseCommit", "notebook", "origin"];
@@ -66,6 +69,8 @@ async function changeAs(ctx: Writing, access: Access, change: Change) {
 
 async function createSession(ctx: Writing, input: SessionInput): Promise<Access> {
   const { clientId } = input;
+  // Other people's machines know the session by it, too.
+  if (!ID.test(clientId)) throw refusal("Invalid", "That is no id of a session.");
   const userId = ctx.user._id;
   const known = selves(ctx.user).map(async (self) => await findSession(ctx.db, clientId, self));
   const tombstone = (await Promise.all(known)).find((row) => row !== null) ?? null;
@@ -203,6 +208,7 @@ export function sessionRow(session: Session, more?: Seen): SessionRow {
 function checkTexts({ extra, ...columns }: SessionInput | SessionPatch) {
   if (typeof extra === "string") checkSize("extra", extra, EXTRA_BYTES);
   for (const [key, value] of Object.entries(columns)) {
+    if (typeof value === "number") checkFinite(key, value);
     if (value !== null) checkSize(key, value, TEXT_BYTES);
   }
   if (columns.name?.trim() === "") throw refusal("Invalid", "A session's name is empty.");

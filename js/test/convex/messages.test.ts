@@ -116,6 +116,14 @@ describe("sizes", () => {
     expect((await after(0)).messages).toEqual([]);
   });
 
+  test("refuse a time and a cost that are no numbers: they would stay in every sum", async () => {
+    for (const more of [{ cost: Number.NaN }, { timestamp: Number.NEGATIVE_INFINITY }]) {
+      const bad = message("x", more);
+      const said = { code: "Invalid", clientId: bad.clientId };
+      expect(await refused(append([bad]))).toMatchObject(said);
+    }
+  });
+
   test("refuse a call that a transaction cannot hold", async () => {
     const half = () => message("", { content: [], packed: bytes(900 * 1024) });
     const call = append(Array.from({ length: 10 }, half));

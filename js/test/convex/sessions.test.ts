@@ -154,6 +154,14 @@ describe("a session", () => {
     ]);
   });
 
+  test("has an id that is neither a name nor a path, and times that are numbers", async () => {
+    for (const clientId of ["/home/bo", "../../..", "plots", "x".repeat(65)])
+      expect(await refused(create({ clientId }))).toMatchObject({ code: "Invalid" });
+    for (const lastActivityAt of [Number.NaN, Number.POSITIVE_INFINITY])
+      expect(await refused(create({ lastActivityAt }))).toMatchObject({ code: "Invalid" });
+    expect(await list()).toEqual([]);
+  });
+
   test("has a name of a sensible length", async () => {
     expect(await refused(create({ name: "  " }))).toMatchObject({ code: "Invalid" });
     expect(await refused(create({ name: "x".repeat(5_000) }))).toMatchObject({ code: "TooLarge" });

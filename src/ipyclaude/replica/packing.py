@@ -30,7 +30,8 @@ IN_ROW = 512 * 1024
 
 _PLAIN, _DEFLATE, _LZMA = 0, 1, 2
 _LZMA_FROM = 3000
-_MOST_BYTES = 1 << 30
+#: What packed bytes may become: a few hundred KB of them could fill any memory.
+_MOST_BYTES = 1 << 28
 _FILTERS: list[dict[str, int]] = [
     {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 4 << 20, "lc": 3, "lp": 0, "pb": 0}
 ]
@@ -143,7 +144,9 @@ def dump_fields(fields: Iterable[tuple[str, object]]) -> str | None:
 
 def load_fields(text: str | None, known: Iterable[str]) -> dict[str, Any]:
     """Read what `dump_fields` wrote; a field that this version doesn't know is left out."""
-    found: dict[str, Any] = _load(text) if text else {}
+    found: Any = _load(text) if text else {}
+    if not isinstance(found, dict):
+        raise _foreign("it is no object")
     return {name: found[name] for name in known if name in found}
 
 
@@ -174,7 +177,7 @@ def _dump(value: object) -> str:
 def _load(text: str | bytes) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _foreign(str(error)) from error
 
 
@@ -197,7 +200,11 @@ def _inflate(data: bytes) -> bytes:
 
 
 def _unlzma(data: bytes) -> bytes:
-    return lzma.decompress(data, lzma.FORMAT_RAW, filters=_FILTERS)
+    press = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS)
+    out = press.decompress(data, _MOST_BYTES)
+    if not press.eof:
+        raise EOFError("its end is missing")
+    return out
 
 
 _READERS: dict[int, Callable[[bytes], bytes]] = {

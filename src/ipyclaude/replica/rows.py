@@ -6,6 +6,7 @@ an error: what this one doesn't know is shown as it can be, or left out (S7).
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -70,6 +71,7 @@ _TODO = {
 #: What is said of an approval from where one stands.
 _UNTOLD = {"person": "", "decider": "", "may_answer": True}
 _ME = {"name": "", "me": True}
+_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 #: Who has no name on the server.
 SOMEBODY = "somebody"
 _LEVEL = 1  # what the store keeps transcripts with
@@ -105,9 +107,21 @@ def session_patch(row: Row, base: Row, *, role: Role = "owner") -> Row:
 
 
 def session_from(row: Mapping[str, Any]) -> SessionInfo:
-    """Read a session; its counters are what the server counts."""
+    """Read a session; its counters are what the server counts.
+
+    Raises
+    ------
+    CloudFault
+        Somebody else's has an id that none of ours has: it may be meant as a name or a path here.
+    """
     fields = {field: row[column] for column, field in _SESSION.items() if column in row}
     role = _role(row.get("role", "owner"))
+    if role != "owner" and not _ID.fullmatch(row["clientId"]):
+        raise CloudFault(
+            "A session that is shared with you can't be opened.",
+            why=f"{row['clientId']!r} is no id of a session.",
+            fix="Leave it alone: it was not made by ipyclaude.",
+        )
     if role != "owner":
         # A notebook's path says nothing to another person: theirs may be called the same.
         fields["notebook"] = None
@@ -164,9 +178,8 @@ def message_from(
     """
     author = row.get("authorId")
     named: Mapping[str, Any] = row.get("author") or {"name": "", "me": author in (None, me)}
-    mine, extra = bool(named["me"]), load_fields(row.get("extra"), _EXTRA)
-    if not mine:
-        extra["author"] = named["name"] or SOMEBODY
+    mine = bool(named["me"])
+    told = {} if mine else {"author": named["name"] or SOMEBODY}
     fields = {
         "client_id": row["clientId"],
         "session_id": session_id,
@@ -176,11 +189,13 @@ def message_from(
         "cost": row.get("cost"),
         "parent_tool_use_id": row.get("parentToolUseId"),
         "author_id": None if mine else author,
-        **extra,
+        **told,
     }
     try:
+        extra = load_fields(row.get("extra"), _EXTRA)
         content = unpack_blocks(dict(row), file)
-        return Message.model_validate({**fields, "type": row["type"], "content": content})
+        read = {**fields, **extra, **told, "type": row["type"], "content": content}
+        return Message.model_validate(read)
     except (CloudFault, ValidationError) as error:
         # One message that can't be read must not hide those after it.
         unknown = UnknownBlock(raw={"type": row["type"], "unreadable": str(error)})
@@ -228,7 +243,6 @@ def approval_from(
 
     Which one it is, how it stands and whose is what the server says, whatever the body says.
     """
-    values = unpack_values(dict(row), file)
     raised, decided = row.get("raisedBy") or _ME, row.get("decidedBy") or _ME
     told = {
         "client_id": row["clientId"],
@@ -241,8 +255,9 @@ def approval_from(
         "may_answer": bool(row.get("mayDecide", raised["me"])) or raised["me"],
     }
     try:
+        values = unpack_values(dict(row), file)
         return Approval.model_validate({**dict(values[0]), **told})
-    except (IndexError, TypeError, ValueError, ValidationError):
+    except (CloudFault, IndexError, TypeError, ValueError, ValidationError):
         return None
 
 

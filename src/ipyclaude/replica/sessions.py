@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..exceptions import CloudFault
+from ..messages import SessionInfo
 from ..store.replication import Replication
 from . import Cloud
 from .rows import session_from
 from .tail import follow
+
+_log = logging.getLogger(__name__)
 
 #: Rows after which the live query is asked anew from there: it reads all that it covers.
 RENEW = 25
@@ -64,7 +69,7 @@ class SessionList:
         return bool(page["more"]) or len(rows) >= RENEW
 
     def _fold_now(self, rows: list[Any]) -> None:
-        self._replication.merge([session_from(row) for row in rows])
+        self._replication.merge(list(_read(rows)))
         # Stamps grow strictly for each owner, so nothing comes in before this one any more.
         self._replication.note_sessions_at(max(row["updatedAt"] for row in rows))
 
@@ -77,3 +82,12 @@ class SessionList:
         held = {row["session"]: (row["holder"], row["expiresAt"] - ahead) for row in rows}
         await asyncio.to_thread(self._replication.note_leases, held)
         return False
+
+
+def _read(rows: list[Any]) -> Iterator[SessionInfo]:
+    """Read rows; one that can't be read must not keep the others away."""
+    for row in rows:
+        try:
+            yield session_from(row)
+        except CloudFault as error:
+            _log.warning("%s %s", error.what, error.why)
