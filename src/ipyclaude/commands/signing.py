@@ -99,7 +99,7 @@ def _whoami(app: App, _: argparse.Namespace) -> None:
         return
     if token is None:
         what_next = ("do", "%claude_session login")
-        if not app.settings.convex_url:
+        if not (app.settings.convex_url or app.settings.providers):
             what_next = ("why", "no Convex deployment is set, so nobody has to: all stays here")
         show_table(("", ""), [("signed in", "no"), what_next])
         return
