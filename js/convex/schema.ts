@@ -54,7 +54,9 @@ export default defineSchema({
     key: v.optional(v.string()),
     value: v.number(),
     ts: v.number(),
-  }).index("name", ["name", "key"]),
+  })
+    .index("name", ["name", "key"])
+    .index("by_ts", ["ts"]),
 
   workspaces: defineTable({
     userId,

@@ -94,6 +94,19 @@ export const invites = internalMutation({
   },
 });
 
+/** Delete counts of tries that are full again: strangers add one with each address they make up. */
+export const tries = internalMutation({
+  args: {},
+  returns: v.null(),
+  handler: async (ctx) => {
+    const old = ctx.db.query("rateLimits").withIndex("by_ts", (q) => q.lt("ts", Date.now() - DAY));
+    const { rows, more } = await readUpTo(old, BATCH);
+    for (const row of rows) await ctx.db.delete("rateLimits", row._id);
+    if (more) await ctx.scheduler.runAfter(0, internal.sweeps.tries, {});
+    return null;
+  },
+});
+
 /** Delete live pieces whose message never landed. */
 export const streams = internalMutation({
   args: {},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,9 @@ def test_chunks_go_and_come(tmp_path: Path, store: SqliteStore, info: SessionInf
     other = SqliteStore(tmp_path / "other.db")
     there, got = Replication(other), TranscriptStore(other, fold=fold_session_summary)
     numbered = [Chunk(c.key, c.chunk_id, c.count, c.data, None, n) for n, c in enumerate(chunks, 1)]
+    # Somebody who saw the ids used one of them before, in a session of theirs.
+    theirs = replace(numbered[1], key=Key("-home-bo", "b"), seq=1)
+    assert there.merge_chunks(theirs.key, [theirs], got.fold) == 1
     assert there.merge_chunks(chunks[0].key, numbered, got.fold) == 3
     assert there.merge_chunks(chunks[0].key, numbered, got.fold) == 0
     assert there.chunk_seq(chunks[0].key) == 3

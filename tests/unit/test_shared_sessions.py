@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from replicating import message, send_all, texts
 
-from ipyclaude.messages import Approval, SessionInfo
+from ipyclaude.messages import Approval, SessionInfo, StreamTail, TextBlock
+from ipyclaude.replica.transcripts import ReplicatedTranscripts
 from ipyclaude.store.replication import Replication
 from ipyclaude.store.sqlite import SqliteStore
 
@@ -115,6 +117,10 @@ def test_no_session_reaches_into_another(
         replication.merge([message(theirs, "forged", seq=1, client_id=mine.client_id)])
     assert texts(store, info) == [("mine", 1)]
     assert texts(store, theirs) == [("forged", 1)]
+    so_far = TextBlock(text="so far")
+    store.put(StreamTail(session_id=info.client_id, turn_id="t", message_id="g" * 36, block=so_far))
+    replication.merge([message(theirs, "forged", seq=2, client_id="g" * 36)])
+    assert [tail.message_id for tail in store.tails(info.client_id)] == ["g" * 36]
     asked = Approval(
         session_id=info.client_id, turn_id="t", tool_use_id="u", tool_name="Bash", input={"n": 1}
     )
@@ -128,6 +134,28 @@ def test_no_session_reaches_into_another(
             replication.merge([asked.model_copy(update=told)])
     (stands,) = store.approvals(info.client_id, pending=False)
     assert (stands.status, stands.person, stands.edited_input) == ("pending", "", None)
+
+
+def test_a_session_that_was_put_away_brings_no_memory(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """Another's session that claims our memory is not asked for it, though it is not here."""
+    store.put(info)
+    asked: list[str] = []
+
+    class Server:
+        async def query(self, path: str, args: dict[str, Any]) -> Any:
+            asked.append(path)
+            head = {"projectKey": "-p", "subpath": "", "nextSeq": 2, "session": "b" * 36}
+            return [{**head, "claudeSessionId": args["claudeSessionId"]}]
+
+    def fold(before: Any, key: Any, entries: Any) -> dict[str, Any]:
+        raise AssertionError((before, key, entries))
+
+    server: Any = Server()
+    transcripts = ReplicatedTranscripts(store, fold=fold, cloud=server)
+    assert asyncio.run(transcripts.fetch("c")) is False
+    assert asked == ["transcripts:heads"]
 
 
 def test_a_name_is_ones_own_first(

@@ -60,7 +60,7 @@ test("every sweep that needs no telling is run by a cron", async () => {
   });
   const found = sweeps.map(([name]) => `sweeps:${name}`);
   expect(jobs.sort()).toEqual([...found, "credentials:sweep"].sort());
-  expect(jobs).toHaveLength(6);
+  expect(jobs).toHaveLength(7);
 });
 
 interface Argument {

@@ -156,7 +156,13 @@ describe("an invitation", () => {
     expect(await redeem(eve, "wrong")).toMatchObject(BAD);
     expect(await redeem(eve, code)).toMatchObject({ refused: "RateLimited" });
     later(360_001);
+    const counts = () => backend.run(async (ctx) => await ctx.db.query("rateLimits").collect());
+    await backend.mutation(internal.sweeps.tries, {});
+    expect(await counts()).toHaveLength(1);
     expect(await redeem(eve, code)).toMatchObject({ role: "viewer" });
+    later(90_000_000);
+    await backend.mutation(internal.sweeps.tries, {});
+    expect(await counts()).toEqual([]);
   });
 
   test("goes with its session, and by the cron once it has expired", async () => {

@@ -161,7 +161,9 @@ class ReplicatedTranscripts(TranscriptStore):
     def _is_of(self, head: Head) -> bool:
         """Say whether a transcript is that of its session; somebody else's may only claim it."""
         info = self._replication.session(head["session"])
-        if info is None or info.role == "owner":
+        if info is None:  # one's own that is not in the list yet, or another's that was put away
+            return not self._replication.is_own_memory(head["claudeSessionId"])
+        if info.role == "owner":
             return True
         return info.claude_session_id == head["claudeSessionId"]
 

@@ -11,8 +11,9 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+from uuid import NAMESPACE_OID, uuid5
 
 from ..messages import new_id, now_ms
 from . import _outbox
@@ -318,10 +319,12 @@ def merge(
     new = list[Entry]()
     added = 0
     for chunk in chunks:
-        here = db.execute(
-            "SELECT 1 FROM transcript_chunks WHERE chunk_id = ?", (chunk.chunk_id,)
-        ).fetchone()
-        if not here:
+        home = _home_of(db, chunk.chunk_id)
+        # Ids are their makers' to choose: none of another session's keeps one of this away.
+        if home not in (None, safe(key.session_id)):
+            apart = str(uuid5(NAMESPACE_OID, f"{key.text} {chunk.chunk_id}"))
+            chunk, home = replace(chunk, chunk_id=apart), _home_of(db, apart)
+        if home is None:
             new.extend(_take_in(db, transcript, chunk))
             added += 1
         db.execute(
@@ -332,6 +335,13 @@ def merge(
     if added:
         touch(db, transcript, told)
     return added
+
+
+def _home_of(db: sqlite3.Connection, chunk_id: str) -> str | None:
+    """Return which of the CLI's sessions a chunk is of, if it is here."""
+    found = "SELECT session_id FROM transcripts t JOIN transcript_chunks c ON t.id = c.transcript"
+    row = db.execute(f"{found} WHERE c.chunk_id = ?", (chunk_id,)).fetchone()
+    return row[0] if row else None
 
 
 def _take_in(db: sqlite3.Connection, transcript: int, chunk: Chunk) -> list[Entry]:

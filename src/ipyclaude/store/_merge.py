@@ -19,6 +19,12 @@ from ._writes import Batch
 
 #: What a machine says of a session for itself.
 _OWN = ("local", "message_count", "cost_usd", "holder", "holder_expires_at", "editors_may")
+#: In which sessions a message is, be it one that grows, and an approval.
+_MESSAGE_IN = (
+    "SELECT session_id FROM messages WHERE client_id = :id"
+    " UNION SELECT session_id FROM tails WHERE message_id = :id"
+)
+_APPROVAL_IN = "SELECT session_id FROM approvals WHERE client_id = :id"
 #: What the server alone says of it.
 _THEIRS = ("role", "owner")
 
@@ -61,12 +67,9 @@ def _apart(db: sqlite3.Connection, value: Value) -> Value:
     """
     if not isinstance(value, Message | Approval):
         return value
-    table = "messages" if isinstance(value, Message) else "approvals"
-    row = db.execute(
-        f"SELECT session_id FROM {table} WHERE client_id = ?",  # noqa: S608 - fixed names
-        (value.client_id,),
-    ).fetchone()
-    if row is None or row[0] == value.session_id:
+    known = _MESSAGE_IN if isinstance(value, Message) else _APPROVAL_IN
+    homes = {row[0] for row in db.execute(known, {"id": value.client_id})}
+    if homes <= {value.session_id}:
         return value
     own = uuid5(NAMESPACE_OID, f"{value.session_id} {value.client_id}")
     return value.model_copy(update={"client_id": str(own)})

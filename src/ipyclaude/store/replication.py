@@ -221,6 +221,16 @@ class Replication:
                 return None
             return _session(db, session_id)
 
+    def is_own_memory(self, claude_session_id: str) -> bool:
+        """Say whether one of one's own sessions here has this memory of Claude's."""
+        with self._store.database.reading() as db:
+            rows = db.execute(
+                f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.claude_session_id = ?"  # noqa: S608 - fixed names
+                " AND s.deleted_at IS NULL",
+                (claude_session_id,),
+            ).fetchall()
+            return any(session_from(row).role == "owner" for row in rows)
+
     def as_it_is(self, session_id: str) -> SessionInfo | None:
         """Return a session that is here, replicated or not."""
         with self._store.database.reading() as db:
