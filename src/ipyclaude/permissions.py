@@ -12,6 +12,7 @@ import fnmatch
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from posixpath import normpath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,6 +96,24 @@ def matches(rule: str, name: str, tool_input: dict[str, Any]) -> bool:
     if path is not None:
         return ".." not in path.split("/") and fnmatch.fnmatchcase(path, inner)
     return False
+
+
+def refuses(rule: str, name: str, tool_input: dict[str, Any]) -> bool:
+    """Say whether a deny rule covers this call, or a part of it.
+
+    What makes a call another one than an allow rule says must not get round a deny rule:
+    `Bash(rm:*)` refuses `ls; rm x`, too, and `Read(/etc/*)` a path that climbs there.
+    """
+    if matches(rule, name, tool_input):
+        return True
+    tool, inner = parse_rule(rule)
+    if inner is None or not fnmatch.fnmatchcase(name, tool):
+        return False
+    command = tool_input.get("command")
+    if isinstance(command, str):
+        return any(_matches_command(inner, part) for part in _SHELL_OPERATORS.split(command))
+    path = _target(tool_input)
+    return path is not None and fnmatch.fnmatchcase(normpath(path), inner)
 
 
 def suggest(name: str, tool_input: dict[str, Any]) -> str:
@@ -184,12 +203,12 @@ class Permissions:
         if denied:
             return Decision(allow=False, reason=f"Refused by the rule {denied}.")
         allowed = (*allow, *self._allow, *(r.pattern for r in stored if r.behavior == "allow"))
-        allows = _first(allowed, request.name, request.input)
+        allows = any(matches(rule, request.name, request.input) for rule in allowed)
         return Decision(allow=True) if allows else None
 
     def _denied(self, name: str, tool_input: dict[str, Any], session_id: str) -> str | None:
         stored = (r.pattern for r in self._store.rules(session_id) if r.behavior == "deny")
-        return _first((*self._deny, *stored), name, tool_input)
+        return next((r for r in (*self._deny, *stored) if refuses(r, name, tool_input)), None)
 
     def _record(self, request: ToolRequest, session_id: str, turn_id: str) -> Approval:
         """Return the row for this call: one that a dead kernel left behind, else a new one."""
@@ -348,10 +367,6 @@ class Permissions:
         ]
         self.heard(cancelled)
         return cancelled
-
-
-def _first(rules: Iterable[str], name: str, tool_input: dict[str, Any]) -> str | None:
-    return next((rule for rule in rules if matches(rule, name, tool_input)), None)
 
 
 def _reason(approval: Approval) -> str:

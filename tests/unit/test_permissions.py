@@ -144,6 +144,29 @@ def test_a_deny_rule_wins_over_an_allow_rule() -> None:
     assert not decide(permissions).allow
 
 
+@pytest.mark.parametrize(
+    ("rule", "tool_input", "refused"),
+    [
+        ("Bash(rm:*)", {"command": "rm x"}, True),
+        ("Bash(rm:*)", {"command": "ls; rm x"}, True),
+        ("Bash(rm:*)", {"command": "rm x > log"}, True),
+        ("Bash(rm:*)", {"command": "echo $(rm x)"}, True),
+        ("Bash(rm:*)", {"command": "ls\n\\rm x"}, True),
+        ("Bash(rm:*)", {"command": "echo rm; ls"}, False),
+        ("*(/etc/*)", {"file_path": "/home/../etc/passwd"}, True),
+        ("*(/etc/*)", {"file_path": "/etc/../home/x"}, False),
+        ("Edit(/etc/*)", {"file_path": "/etc/passwd"}, False),
+    ],
+)
+def test_nothing_put_beside_it_gets_round_a_deny_rule(
+    rule: str, tool_input: dict[str, Any], refused: bool
+) -> None:
+    """What an allow rule does not cover, as it is more than it says, a deny rule refuses (S12)."""
+    permissions = Permissions(store_with_session(), allow=["Bash"], deny=[rule])
+    decision = decide(permissions, ToolRequest(tool_use_id="t1", name="Bash", input=tool_input))
+    assert decision.allow is not refused
+
+
 def test_an_answer_counts_once() -> None:
     """The second answer, from wherever, changes nothing and sees the first."""
     store = store_with_session()
