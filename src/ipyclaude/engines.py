@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Messages among which an answer tells that Claude has something to remember.
 _LOOK_BACK = 200
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ class Engines:
     def options(self, info: SessionInfo) -> EngineOptions:
         """Return what a session's engine begins with."""
         s = self.settings
-        known = info.claude_session_id or str(uuid4())
+        known = memory_of(info)
         return EngineOptions(
             cwd=info.cwd if has_folder(info) else str(Path.cwd()),
             session_id=known,
@@ -171,6 +173,15 @@ class Engines:
     def _spent_today(self) -> float:
         today = time.strftime("%Y-%m-%d")
         return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
+
+
+def memory_of(info: SessionInfo) -> str:
+    """Return the CLI's id of a session; a new one where it is none.
+
+    An editor may write it, and the CLI would look by other words for a session of this machine's.
+    """
+    known = info.claude_session_id or ""
+    return known if _UUID.fullmatch(known) else str(uuid4())
 
 
 def _picture(part: Part) -> ImageBlock:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID, uuid4
 
+import pytest
 from replicating import message, send_all, texts
 
+from ipyclaude.engines import memory_of
 from ipyclaude.messages import Approval, SessionInfo, StreamTail, TextBlock
 from ipyclaude.replica.transcripts import ReplicatedTranscripts
 from ipyclaude.store.replication import Replication
@@ -156,6 +159,14 @@ def test_a_session_that_was_put_away_brings_no_memory(
     transcripts = ReplicatedTranscripts(store, fold=fold, cloud=server)
     assert asyncio.run(transcripts.fetch("c")) is False
     assert asked == ["transcripts:heads"]
+
+
+@pytest.mark.parametrize("made_up", ["a title", "../x", "/tmp/x.jsonl", "-r"])
+def test_claude_is_asked_for_no_memory_by_other_words(info: SessionInfo, made_up: str) -> None:
+    """Whoever may write in a session names no other conversation of this machine's (S5)."""
+    known = str(uuid4())
+    assert memory_of(info.model_copy(update={"claude_session_id": known})) == known
+    assert UUID(memory_of(info.model_copy(update={"claude_session_id": made_up})))
 
 
 def test_a_name_is_ones_own_first(
