@@ -6,6 +6,7 @@ import { v } from "convex/values";
 import { internal } from "./_generated/api";
 import { openAction } from "./functions";
 import { refusal } from "./model/errors";
+import { mailer } from "./model/mail";
 import { hashPassword, isPassword } from "./model/passwords";
 import {
   hashOf,
@@ -45,22 +46,36 @@ export const signIn = openAction({
   },
 });
 
-/** Sign in by a code that came from the administrator, and choose a password. */
+/**
+ * Ask for a code by mail. It is answered before anybody looks for an account that is to get one,
+ * so that neither the answer nor its time tells of it.
+ */
+export const mailCode = openAction({
+  args: { email: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { email }): Promise<null> => {
+    signingKey();
+    mailer();
+    const retryAt = await ctx.runMutation(internal.credentials.askForMail, { email });
+    if (retryAt !== null) throw tooOften(retryAt);
+    return null;
+  },
+});
+
+/** Sign in by a code, from the administrator or a mail; with a password, set it. */
 export const redeem = openAction({
-  args: { email: v.string(), code: v.string(), password: v.string() },
+  args: { email: v.string(), code: v.string(), password: v.optional(v.string()) },
   returns: tokens,
   handler: async (ctx, { email, code, password }): Promise<Tokens> => {
     signingKey();
-    const { length } = password;
-    if (length < SHORTEST || length > LONGEST)
-      throw refusal("Invalid", `A password has ${SHORTEST} to ${LONGEST} characters.`);
+    if (password !== undefined) checkPassword(password);
     const { retryAt } = await ctx.runMutation(internal.credentials.attempt, { email });
     if (retryAt !== null) throw tooOften(retryAt);
     const refresh = newRefresh();
     const person = await ctx.runMutation(internal.credentials.redeem, {
       email,
       codeHash: hashOf(code),
-      passwordHash: hashPassword(password),
+      ...(password === undefined ? {} : { passwordHash: hashPassword(password) }),
       ...kept(refresh),
     });
     return await answer(person, refresh);
@@ -102,6 +117,11 @@ async function answer(person: Person | null, refresh: Refresh): Promise<Tokens> 
     token: await signToken(signingKey(), person),
     refreshToken: refreshText(refresh),
   };
+}
+
+function checkPassword({ length }: string) {
+  if (length < SHORTEST || length > LONGEST)
+    throw refusal("Invalid", `A password has ${SHORTEST} to ${LONGEST} characters.`);
 }
 
 function badSignIn() {

@@ -4,22 +4,23 @@ import { internal } from "./_generated/api";
 import { internalMutation } from "./functions";
 import {
   accountOf,
+  addCode,
   addSignIn,
+  countMail,
   countTry,
   dropCodes,
   endAll,
   endSignIn,
   forgetTries,
-  keepCode,
   personOf,
-  plainEmail,
   rotate,
   useCode,
 } from "./model/accounts";
 import { readUpTo } from "./model/limits";
 
 const BATCH = 100;
-const DAY = 24 * 60 * 60_000;
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
 
 const signIn = { key: v.string(), secretHash: v.string() };
 const person = v.union(
@@ -52,6 +53,34 @@ export const begin = internalMutation({
     await forgetTries(ctx, account.email);
     await addSignIn(ctx, account._id, made);
     return personOf(account);
+  },
+});
+
+/** Have a code mailed to an address if it has an account; return when the next may be asked for. */
+export const askForMail = internalMutation({
+  args: { email: v.string() },
+  returns: v.union(v.number(), v.null()),
+  handler: async (ctx, { email }) => {
+    const retryAt = await countMail(ctx, email);
+    if (retryAt !== null) return retryAt;
+    // Scheduled in either case: what it takes is the same, and no stranger's address is kept.
+    const account = (await accountOf(ctx.db, email))?._id ?? null;
+    await ctx.scheduler.runAfter(0, internal.mail.send, { account });
+    return null;
+  },
+});
+
+/** Keep a code that is mailed now; return where to, null if the account is gone. */
+export const mailed = internalMutation({
+  args: { account: v.id("accounts"), codeHash: v.string() },
+  returns: v.union(v.string(), v.null()),
+  handler: async (ctx, { account, codeHash }) => {
+    const found = await ctx.db.get("accounts", account);
+    if (found === null) return null;
+    const { email, name } = found;
+    // The codes before it stay: whoever asks for mails to others is not to take theirs away.
+    await addCode(ctx, { email, name, codeHash, expiresAt: Date.now() + 10 * MINUTE });
+    return email;
   },
 });
 
@@ -107,7 +136,8 @@ export const invite = internalMutation({
   args: { email: v.string(), name: v.optional(v.string()), codeHash: v.string() },
   returns: v.null(),
   handler: async (ctx, { email, name, codeHash }) => {
-    await keepCode(ctx, {
+    await dropCodes(ctx, email);
+    await addCode(ctx, {
       email,
       codeHash,
       expiresAt: Date.now() + 7 * DAY,
@@ -123,7 +153,7 @@ export const remove = internalMutation({
   returns: v.boolean(),
   handler: async (ctx, { email }) => {
     const account = await accountOf(ctx.db, email);
-    await dropCodes(ctx, plainEmail(email));
+    await dropCodes(ctx, email);
     if (account === null) return false;
     await endAll(ctx, account._id);
     await ctx.db.delete("accounts", account._id);

@@ -11,10 +11,11 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .codes import hash_of, make_code
+from .exceptions import SettingsError
 
 if TYPE_CHECKING:
     from .deploy import Cli
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 ACCOUNTS = "IPYCLAUDE_ACCOUNTS"
 #: The private key. It is made here, and nowhere but in the deployment afterwards (S6).
 ACCOUNTS_KEY = "IPYCLAUDE_ACCOUNTS_KEY"
+#: An HTTP API that takes mails in Resend's form, its key, and whom codes to sign in come from.
+MAIL = ("IPYCLAUDE_MAIL_URL", "IPYCLAUDE_MAIL_KEY", "IPYCLAUDE_MAIL_FROM")
 ALGORITHM = "RS256"
 AUDIENCE = "ipyclaude"
 
@@ -66,6 +69,31 @@ def set_accounts(cli: Cli, say: Callable[[str], None], *, wanted: bool) -> bool:
     elif ACCOUNTS not in names:
         cli.run("env", "set", ACCOUNTS, stdin="[]")
     return wanted or ACCOUNTS_KEY in names
+
+
+def read_mail(env: Mapping[str, str]) -> dict[str, str]:
+    """Return by what the deployment is to send mails; nothing where nothing is given.
+
+    Raises
+    ------
+    SettingsError
+        A part of it is missing.
+    """
+    given = {name: env[name] for name in MAIL if env.get(name)}
+    missing = ", ".join(name for name in MAIL if name not in given)
+    if given and missing:
+        raise SettingsError(
+            "Mail is set up in part only.", f"There is no {missing}.", "Give all three, or none."
+        )
+    return given
+
+
+def set_mail(cli: Cli, given: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Let the deployment mail codes to sign in; where nothing is given it stays as it is."""
+    for name, value in given.items():
+        cli.run("env", "set", name, stdin=value)
+    if given:
+        say("Codes to sign in come by mail now: %claude_session login --mail")
 
 
 def _issuer(cli: Cli) -> str:

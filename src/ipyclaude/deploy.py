@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .accounts import set_accounts
+from .accounts import read_mail, set_accounts, set_mail
 from .exceptions import IpyClaudeError
 from .node import Node, find_node
 from .replica import API_VERSION
@@ -289,7 +289,7 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say, *, accounts: bool = Fa
     ----------
     env
         `CONVEX_DEPLOY_KEY`, or `CONVEX_SELF_HOSTED_URL` and `CONVEX_SELF_HOSTED_ADMIN_KEY`;
-        `IPYCLAUDE_AUTH` is set in the deployment where it is given.
+        `IPYCLAUDE_AUTH` and `IPYCLAUDE_MAIL_…` are set in the deployment where they are given.
     cache
         Takes Convex's CLI, once per version.
     say
@@ -304,11 +304,12 @@ def deploy(env: Mapping[str, str], cache: Path, say: Say, *, accounts: bool = Fa
     NodeMissing
         There is no Node.
     """
-    auth = read_auth(env)
+    auth, mail = read_auth(env), read_mail(env)
     with open_cli(env, cache, say) as cli:
         say(f"Deploying to {cli.target.name} …")
         has_accounts = set_accounts(cli, say, wanted=accounts)
         set_auth(cli, auth, say, has_accounts=has_accounts)
+        set_mail(cli, mail, say)
         # The types were checked when ipyclaude was built.
         cli.run("deploy", "-y", "--typecheck", "disable")
         url, count = read_spec(cli.run("function-spec"))

@@ -7,7 +7,7 @@ told to every chat, and the requests that begin and end it are answered at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -179,6 +179,10 @@ class ChatAsking:
         if self._account is None or code:
             raise SignedOut("You are not signed in.", fix=f"%claude_session login {NAME}")
         return self._account
+
+    async def by_mail(self, send: Callable[[str], Awaitable[None]]) -> NoReturn:
+        """A chat has no place for a code: it never asks for one."""
+        raise NotImplementedError(send)
 
     async def may_write(self, path: Path) -> bool:
         """Return what was agreed to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class Person:
 
     async def account(self, *, code: bool) -> Account:
         raise AssertionError("a provider asks for no password here")
+
+    async def by_mail(self, send: Callable[[str], Awaitable[None]]) -> Account:
+        raise AssertionError("a provider mails no code of ours")
 
     async def may_write(self, path: Path) -> bool:
         return self.keep

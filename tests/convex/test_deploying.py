@@ -18,6 +18,7 @@ import pytest
 from convex_server import ADMIN_KEY, ROOT, ConvexServer, Refused
 from tokens import Issuer
 
+from ipyclaude.accounts import MAIL
 from ipyclaude.codes import plain
 from ipyclaude.node import find_node
 
@@ -106,8 +107,8 @@ def test_deploys_again(package: Path, home: Path, server: ConvexServer) -> None:
 
 
 def test_accounts_of_its_own(package: Path, home: Path, server: ConvexServer) -> None:
-    """Wanted once, they stay: a key is made in the deployment, codes are made by a command, and
-    neither a later deploy nor a new key makes anybody somebody else.
+    """Wanted once, they stay: a key is made in the deployment, codes are made by a command or
+    mailed, and neither a later deploy nor a new key makes anybody somebody else.
     """
 
     def has() -> set[str]:
@@ -129,10 +130,15 @@ def test_accounts_of_its_own(package: Path, home: Path, server: ConvexServer) ->
     signed = server.call("action", "accounts:redeem", given)
     ada = server.call("mutation", "users:ensure", {"api": 1}, token=signed["token"])
     server.cli("env", "remove", "IPYCLAUDE_ACCOUNTS_KEY")
-    again = run_deploy(package, home, server, ("deploy", "--accounts"))
+    mail = dict(
+        zip(MAIL, ("https://mail.test/emails", "re_secret", "ada@example.test"), strict=True)
+    )
+    again = run_deploy(package, home, server, ("deploy", "--accounts"), **mail)
     for done in (added, again):
         assert done.returncode == 0, done.stderr
         assert "PRIVATE KEY" not in done.stdout + done.stderr
+        assert "re_secret" not in done.stdout + done.stderr
+    assert {name: server.cli("env", "get", name).strip() for name in MAIL} == mail
     assert server.cli("env", "get", "IPYCLAUDE_ACCOUNTS_KEY") != key
     with pytest.raises(Refused):
         server.call("mutation", "users:ensure", {"api": 1}, token=signed["token"])

@@ -26,6 +26,9 @@ PATIENCE = 120.0
 _LOOK = 0.1
 _to_page: TypeAdapter[p.ToPage] = TypeAdapter(p.ToPage)
 
+#: What is typed at `input()`, or what then says it.
+Answer = str | Callable[[], str]
+
 
 @dataclass(frozen=True)
 class Place:
@@ -104,7 +107,7 @@ class Kernel:
 
     # -- cells ---------------------------------------------------------------------------------
 
-    def run(self, code: str, *, answers: Sequence[str] | None = None, bad: bool = False) -> Ran:
+    def run(self, code: str, *, answers: Sequence[Answer] | None = None, bad: bool = False) -> Ran:
         """Run a cell to its end; `answers` are typed at `input()`, `bad` says that it fails."""
         return self.collect(self.send(code, stdin=answers is not None), answers or (), bad=bad)
 
@@ -113,7 +116,7 @@ class Kernel:
         client: Any = self.client
         return str(client.execute(code, allow_stdin=stdin))
 
-    def collect(self, sent: str, answers: Sequence[str] = (), *, bad: bool = False) -> Ran:
+    def collect(self, sent: str, answers: Sequence[Answer] = (), *, bad: bool = False) -> Ran:
         """Wait for a cell to end."""
         ran, left = Ran(), list(answers)
         done = False
@@ -133,12 +136,13 @@ class Kernel:
 
         return literal_eval(self.run(f"print(repr({expression}))").text.strip())
 
-    def _type(self, ran: Ran, left: list[str]) -> None:
+    def _type(self, ran: Ran, left: list[Answer]) -> None:
         client: Any = self.client
         if client.stdin_channel.msg_ready():
             request = client.get_stdin_msg(timeout=PATIENCE)
             ran.asked.append(str(request["content"]["prompt"]))
-            client.input(left.pop(0))
+            answer = left.pop(0)
+            client.input(answer if isinstance(answer, str) else answer())
 
     # -- what it says --------------------------------------------------------------------------
 

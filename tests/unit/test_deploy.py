@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ipyclaude.accounts import MAIL, read_mail
 from ipyclaude.cli import main
 from ipyclaude.deploy import (
     CLI,
@@ -21,6 +22,7 @@ from ipyclaude.deploy import (
     read_auth,
     read_spec,
 )
+from ipyclaude.exceptions import SettingsError
 from ipyclaude.node import NodeMissing, find_node
 from ipyclaude.replica import API_VERSION
 
@@ -123,6 +125,15 @@ def test_refuses_what_is_too_large() -> None:
     """Convex keeps 8 KiB in a variable."""
     with pytest.raises(DeployFailed, match="8192 bytes"):
         read_auth({"IPYCLAUDE_AUTH": json.dumps([{"jwks": "x" * 9000}])})
+
+
+def test_mail_is_set_up_whole() -> None:
+    """Without one of the three variables no mail would come: that is said, and the key is not."""
+    assert read_mail({}) == {}
+    assert read_mail(dict.fromkeys(MAIL, "x")) == dict.fromkeys(MAIL, "x")
+    with pytest.raises(SettingsError, match="IPYCLAUDE_MAIL_URL, IPYCLAUDE_MAIL_FROM") as failed:
+        read_mail({"IPYCLAUDE_MAIL_KEY": "re_secret", "IPYCLAUDE_MAIL_FROM": ""})
+    assert "re_secret" not in str(failed.value)
 
 
 # ---- by which Node -----------------------------------------------------------------------

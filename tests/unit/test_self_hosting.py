@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ipyclaude.accounts import MAIL
 from ipyclaude.cli import make_parser
 from ipyclaude.deploy import AUTH, DEPLOY_KEY, SELF_HOSTED_KEY, SELF_HOSTED_URL, read_auth
 
@@ -18,7 +19,15 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "self-hosting.md").read_text()
 COMPOSE = (DOCS / "self-hosting/compose.yaml").read_text()
 #: What the page names for `ipyclaude deploy` and for the notebook servers.
-OURS = {AUTH, DEPLOY_KEY, SELF_HOSTED_KEY, SELF_HOSTED_URL, "CONVEX_URL", "CONVEX_AUTH_TOKEN"}
+OURS = {
+    AUTH,
+    DEPLOY_KEY,
+    SELF_HOSTED_KEY,
+    SELF_HOSTED_URL,
+    "CONVEX_URL",
+    "CONVEX_AUTH_TOKEN",
+    *MAIL,
+}
 
 
 @pytest.fixture(scope="module")

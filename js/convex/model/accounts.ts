@@ -17,8 +17,22 @@ export function plainEmail(email: string): string {
 
 /** Count a try of an address; return when the next one is free, null if this one was. */
 export async function countTry(ctx: MutationCtx, email: string): Promise<number | null> {
-  const own = await rateLimit(ctx, { name: "signIn", key: hashOf(plainEmail(email)) });
-  const { ok, retryAt } = own.ok ? await rateLimit(ctx, { name: "signIns" }) : own;
+  return await count(ctx, email, "signIn", "signIns");
+}
+
+/** Count a mail that an address is to get, in the same way. */
+export async function countMail(ctx: MutationCtx, email: string): Promise<number | null> {
+  return await count(ctx, email, "mail", "mails");
+}
+
+async function count(
+  ctx: MutationCtx,
+  email: string,
+  own: "signIn" | "mail",
+  all: "signIns" | "mails",
+) {
+  const said = await rateLimit(ctx, { name: own, key: hashOf(plainEmail(email)) });
+  const { ok, retryAt } = said.ok ? await rateLimit(ctx, { name: all }) : said;
   return ok ? null : (retryAt ?? Date.now() + MINUTE);
 }
 
@@ -37,12 +51,11 @@ export function personOf({ _id, email, name }: Doc<"accounts">): Person {
   return { subject: _id, email, name };
 }
 
-/** Keep a code by which the owner of an address may sign in, instead of the last one. */
-export async function keepCode(
+/** Keep a code by which the owner of an address may sign in, beside those that there are. */
+export async function addCode(
   ctx: MutationCtx,
   { email, name, ...code }: { email: string; name?: string; codeHash: string; expiresAt: number },
 ) {
-  await dropCodes(ctx, email);
   const address = plainEmail(email);
   await ctx.db.insert("accountCodes", {
     email: address,
@@ -51,24 +64,23 @@ export async function keepCode(
   });
 }
 
-/** Use up a code; return its row, or null where it isn't the address's or ran out. */
+/** Use up a code, and with it all of its address; return its row, null where it isn't good. */
 export async function useCode(ctx: MutationCtx, email: string, codeHash: string) {
-  const row = await codeOf(ctx.db, email);
-  if (row === null || row.codeHash !== codeHash) return null;
-  await ctx.db.delete("accountCodes", row._id);
-  return row.expiresAt > Date.now() ? row : null;
+  const row = (await codesOf(ctx.db, email)).find((each) => each.codeHash === codeHash);
+  if (row === undefined || row.expiresAt <= Date.now()) return null;
+  await dropCodes(ctx, email);
+  return row;
 }
 
 export async function dropCodes(ctx: MutationCtx, email: string) {
-  const row = await codeOf(ctx.db, email);
-  if (row !== null) await ctx.db.delete("accountCodes", row._id);
+  for (const { _id } of await codesOf(ctx.db, email)) await ctx.db.delete("accountCodes", _id);
 }
 
-async function codeOf(db: DatabaseReader, email: string) {
+async function codesOf(db: DatabaseReader, email: string) {
   return await db
     .query("accountCodes")
     .withIndex("by_email", (q) => q.eq("email", plainEmail(email)))
-    .unique();
+    .collect();
 }
 
 // ---- sign-ins ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ export type Code =
   | "TooLarge"
   | "Busy"
   | "NoAccounts"
+  | "NoMail"
   | "BadSignIn"
   | "RateLimited";
 

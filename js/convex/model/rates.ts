@@ -11,6 +11,10 @@ export const { checkRateLimit, rateLimit, resetRateLimit } = defineRateLimits({
   signIn: { kind: "token bucket", rate: 10, period: 15 * MINUTE },
   // By all together: what a flood may cost the deployment.
   signIns: { kind: "token bucket", rate: 240, period: MINUTE },
+  // By address, known or not; so that nobody's letter box is filled by others.
+  mail: { kind: "token bucket", rate: 5, period: HOUR },
+  // By all together: what mails may cost whoever pays for them.
+  mails: { kind: "token bucket", rate: 120, period: HOUR },
   /** Wrong codes of invitations. */
   shareRedeem: { kind: "token bucket", rate: 10, period: HOUR },
 });

@@ -7,7 +7,7 @@ import asyncio
 import getpass
 import html
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,6 +41,7 @@ _KEPT = {
     arg("provider", nargs="?", default="", metavar="PROVIDER"),
     arg("--paste", action="store_true", help="a browser elsewhere; paste the address it ends at"),
     arg("--code", action="store_true", help="you were given a code for an account of Convex's own"),
+    arg("--mail", action="store_true", help="have a code for your account mailed to you"),
     arg("--keep", action="store_true", help="keep it in a file of yours, if there is no keyring"),
 )
 def _login(app: App, args: argparse.Namespace) -> None:
@@ -54,7 +55,7 @@ def _login(app: App, args: argparse.Namespace) -> None:
     person = _Person(app, keep=args.keep)
     name = args.provider or (NAME if app.settings.identity == "convex_auth" else "")
     signing_in = app.sign_ins.login(
-        app.settings.providers, name, person, paste=args.paste, code=args.code
+        app.settings.providers, name, person, paste=args.paste, code=args.code, mail=args.mail
     )
     kept, where = wait(app, signing_in)
     app.identity.choose_again()
@@ -152,20 +153,35 @@ class _Person:
 
     async def account(self, *, code: bool) -> Account:
         """Ask for e-mail and password; what is secret is typed unseen and kept nowhere (S6)."""
+        email = await self._email()
+        if not code:
+            return Account(email, await self._secret("Password: "))
+        given = await self._secret("The code that you were given: ")
+        return Account(email, await self._new("A new password, of 10 characters or more: "), given)
+
+    async def by_mail(self, send: Callable[[str], Awaitable[None]]) -> Account:
+        """Ask for the e-mail, have a code sent there, and ask for it; it is typed unseen (S6)."""
+        email = await self._email()
+        await send(email)
+        sent = f"If {email} has an account, a mail with a code is under way. It lasts 10 minutes."
+        await self._main(lambda: show_text(sent))
+        code = await self._secret("The code from the mail: ")
+        return Account(email, await self._new("A new password, or nothing to keep yours: "), code)
+
+    async def _email(self) -> str:
         if not self._app.host.can_ask:
             raise UsageMistake(
                 "Signing in needs somebody to type a password.",
                 why="This notebook runs unattended.",
                 fix="Sign in from a notebook or a terminal.",
             )
-        email = await self._read("E-mail: ")
-        if not code:
-            return Account(email, await self._secret("Password: "))
-        given = await self._secret("The code that you were given: ")
-        password = await self._secret("A new password, of 10 characters or more: ")
-        if password != await self._secret("The same again: "):
+        return await self._read("E-mail: ")
+
+    async def _new(self, question: str) -> str:
+        password = await self._secret(question)
+        if password and password != await self._secret("The same again: "):
             raise UsageMistake("The two passwords differ.", fix="Try again.")
-        return Account(email, password, given)
+        return password
 
     async def may_write(self, path: Path) -> bool:
         """Ask whether the sign-in may be kept in a file."""

@@ -39,16 +39,20 @@ class AccountsClient:
         """
         return self._kept(await self._call("signIn", email=email, password=password))
 
-    async def redeem(self, email: str, code: str, password: str) -> Kept:
-        """Sign in by a code from the administrator, and set the password.
+    async def mail_code(self, email: str) -> None:
+        """Have a code mailed to an address, if it has an account; it is not said whether."""
+        await self._call("mailCode", email=email)
+
+    async def redeem(self, email: str, code: str, password: str | None) -> Kept:
+        """Sign in by a code from the administrator or a mail; set the password, if there is one.
 
         Raises
         ------
         SignedOut
             The code is not this address's, or it ran out or was used.
         """
-        said = await self._call("redeem", email=email, code=plain(code), password=password)
-        return self._kept(said)
+        new = {} if password is None else {"password": password}
+        return self._kept(await self._call("redeem", email=email, code=plain(code), **new))
 
     async def refresh(self, kept: Kept) -> Kept:
         """Get a newer token, and the next refresh token.
@@ -109,6 +113,13 @@ def _refusal(url: str, data: Any) -> IpyClaudeError:
     if code == "RateLimited":
         when = time.strftime("%H:%M:%S", time.localtime(said["retryAt"] / 1000))
         return TokenUnavailable("You are not signed in.", message, f"Try again after {when}.")
+    if code == "NoMail":
+        return SettingsError(
+            f"{url} has no code to send you by mail.",
+            message,
+            "Ask whoever runs it for one (ipyclaude accounts add EMAIL), and use it by "
+            "%claude_session login --code.",
+        )
     if code in ("NoAccounts", "VersionMismatch"):
         return SettingsError(
             f"{url} has no accounts to sign in with.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,10 @@ class Asking(Protocol):
 
     async def account(self, *, code: bool) -> Account:
         """Ask for an account's e-mail and password, with `code` for a code and a new password."""
+        ...
+
+    async def by_mail(self, send: Callable[[str], Awaitable[None]]) -> Account:
+        """Ask for an e-mail, have `send` mail a code there, ask for that and a new password."""
         ...
 
     async def may_write(self, path: Path) -> bool:
@@ -126,20 +130,23 @@ class SignIns:
         *,
         paste: bool = False,
         code: bool = False,
+        mail: bool = False,
     ) -> tuple[Kept, Where]:
         """Sign in; return who it is and where that is kept.
 
         By an account of the deployment where `name` or the lack of providers says so. Else the
         device flow where the provider has it, since the browser may be on another machine;
         else a browser on this machine; with `paste`, one anywhere whose last address is pasted.
+        An account's code is one that was given, with `code`, or comes by mail, with `mail`.
 
         Raises
         ------
         IpyClaudeError
             It came to nothing; whoever was signed in still is.
         """
-        if name == NAME or code or (not name and not providers and self._deployment):
-            kept = await self._by_account(asking, code=code)
+        ours = name == NAME or (not name and not providers and self._deployment)
+        if ours or code or mail:
+            kept = await self._by_account(asking, code=code, mail=mail)
             return kept, await self._keep(kept, asking)
         provider = find_provider(providers, name)
         client = await self._client(provider)
@@ -156,12 +163,15 @@ class SignIns:
             )
         return kept, await self._keep(kept, asking)
 
-    async def _by_account(self, asking: Asking, *, code: bool) -> Kept:
+    async def _by_account(self, asking: Asking, *, code: bool, mail: bool) -> Kept:
         if not self._deployment:
             raise SettingsError(
                 "There is no deployment to sign in to.", fix="Set CONVEX_URL and load again."
             )
         client = AccountsClient(self._deployment)
+        if mail:
+            given = await asking.by_mail(client.mail_code)
+            return await client.redeem(given.email, given.code, given.password or None)
         given = await asking.account(code=code)
         if code:
             return await client.redeem(given.email, given.code, given.password)
