@@ -21,12 +21,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _import(options: argparse.Namespace) -> int:
     from .engines import make_transcripts
+    from .homes import store_path
     from .importing import import_and_tell, terminal_bar
     from .settings import IPyClaude
     from .store.sqlite import SqliteStore
 
     paths = [Path(path).expanduser() for path in options.paths] or None
-    store = SqliteStore(IPyClaude.load().store_path)
+    store = SqliteStore(store_path(IPyClaude.load()))
     try:
         with terminal_bar() as bar:
             report = import_and_tell(store, make_transcripts(store), paths, bar, every=options.all)

@@ -20,6 +20,7 @@ from .exceptions import (
     UsageMistake,
 )
 from .holders import make_holder
+from .homes import Homes
 from .host import Host
 from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
@@ -57,16 +58,19 @@ NO_DEPLOYMENT = (
 class App:
     """One kernel's ipyclaude: settings, store, loop, open sessions."""
 
-    def __init__(self, shell: Any, recorder: Recorder) -> None:
+    def __init__(self, shell: Any, recorder: Recorder, sign_ins: SignIns | None = None) -> None:
         self.host = Host(shell)
         self.host.stay_awake()
         self.settings = IPyClaude.load(shell.config)
         self.policy = Policy.load()
         self.policy.apply(self.settings)
         self.runtime = Runtime()
-        self.store = SqliteStore(self.settings.store_path)
-        self.sign_ins = SignIns(self.settings.store_path.parent, self.settings.convex_url)
+        url, first = self.settings.convex_url, self.settings.store_path
+        #: A sign-in that is kept in memory goes on from one app to the next.
+        self.sign_ins = sign_ins or SignIns(first.parent, url)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
+        self.homes = Homes(first, self.identity, shared=bool(url))
+        self.store = SqliteStore(self.homes.path)
         self.entrance = Entrance(
             self.settings,
             self.runtime,
@@ -115,7 +119,14 @@ class App:
     def _make_sync(self) -> Syncing:
         from .syncing import Syncing
 
-        return Syncing(self.settings, self.store, self.runtime, self.identity, holder=self._holder)
+        return Syncing(
+            self.settings,
+            self.store,
+            self.runtime,
+            self.identity,
+            holder=self._holder,
+            claim=self.homes.claim,
+        )
 
     def _editors_may(self, session_id: str) -> bool:
         info = self.store.session(session_id)
@@ -425,6 +436,7 @@ class App:
             view.close()
         self.views.clear()
         self._unsubscribe()
+        self.homes.close()
         self.host.unwatch()
         try:
             for session_id in list(self._sessions):

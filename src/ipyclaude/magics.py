@@ -41,12 +41,34 @@ class ClaudeMagics(Magics):
         self._asking: Asking | None = None
 
     def open(self) -> App:
-        """Return the app, started if need be."""
+        """Return the app, started if need be; that of who is signed in now."""
         if self.app is None:
             from .extension import App
 
-            self.app = App(self.shell, self.recorder)
+            self._use(App(self.shell, self.recorder))
+        assert self.app is not None
+        self.settle(self.app)
         return self.app
+
+    def settle(self, app: App) -> None:
+        """Go over to the sessions of who is signed in now, where these are somebody else's.
+
+        Raises
+        ------
+        SessionBusy
+            Claude still works for who was before.
+        """
+        if app is not self.app or not app.homes.away:
+            return
+        from .moving import moved
+
+        self._use(moved(app, self.shell, self.recorder))
+
+    def _use(self, app: App) -> None:
+        from .moving import when_away
+
+        self.app, self._asking = app, None
+        when_away(app, self.settle)
 
     # A prompt's own braces and dollar signs are its own: `options.expand` deals with them.
     @no_var_expand
@@ -57,10 +79,11 @@ class ClaudeMagics(Magics):
         if asked.help:
             print(help_text())  # noqa: T201 - the help itself
             return
+        app = self.open()
         if self._asking is None:
             from .asking import Asking
 
-            self._asking = Asking(self.open())
+            self._asking = Asking(app)
         self._asking.run(asked)
 
     @no_var_expand
@@ -69,7 +92,9 @@ class ClaudeMagics(Magics):
         """Manage sessions: list, new, open, show, search, fork, export… (%claude_session help)."""
         from . import commands
 
-        commands.run(self.open(), line)
+        app = self.open()
+        commands.run(app, line)
+        self.settle(app)
 
     def close(self) -> None:
         """Close the app, if there is one."""

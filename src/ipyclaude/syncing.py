@@ -18,7 +18,7 @@ from .messages import SessionInfo, now_ms
 from .replica.convex import ConvexClient
 from .replica.linking import Linking
 from .replica.people import People, writer
-from .replica.replica import Replica
+from .replica.replica import Claim, Replica
 from .replica.sharing import Sharing
 from .replica.transcripts import ReplicatedTranscripts
 from .roles import check_may_write, check_owns
@@ -42,6 +42,8 @@ class Syncing:
         The kernel's.
     holder
         Names this kernel among those that share the store file.
+    claim
+        Binds the store to an account.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class Syncing:
         identity: Identity,
         *,
         holder: str,
+        claim: Claim,
     ) -> None:
         self._runtime, self._store, self._holder = runtime, store, holder
         self._cloud = ConvexClient(settings.convex_url, identity)
@@ -75,6 +78,7 @@ class Syncing:
             dead=dead,
             dead_here=dead_here,
             replicate_transcripts=settings.replicate_transcripts,
+            claim=claim,
         )
         self.sharing = Sharing(self._cloud, self.replica.replication)
 

@@ -71,8 +71,8 @@ def test_what_was_made_before_is_offered(
     convex: ConvexServer, tmp_path: Path, invited: Callable[[str], str]
 ) -> None:
     """What was said before anybody signed in goes nowhere when somebody does: it is offered, and
-    goes when that is taken. Whoever signs in next in this kernel gets and sends nothing by it, and
-    is told why; and when the first one is back, what the other said there stays here (S5).
+    goes when that is taken. Whoever signs in next in this kernel sees none of it and has sessions
+    of their own, also in the next kernel; the first one, when back, sees only hers (S5).
     """
     place, ada, eve = Place(tmp_path / "here"), f"ada-{new_id()}@x.test", f"eve-{new_id()}@x.test"
     with ScriptedModel() as model:
@@ -91,20 +91,43 @@ def test_what_was_made_before_is_offered(
             assert len(_sessions(convex, token)) == 1
 
             nb.run("%claude_session logout")
-            _sign_in(nb, eve, invited(eve))
-            _status(nb, "another account")
+            said = _sign_in(nb, eve, invited(eve))
+            assert "Somebody else was signed in here before" in said
+            assert _listed(nb) == set()
             nb.run("%claude_session new of-eve")
             nb.run("%claude second")
-            assert _sessions(convex, _token(nb)) == []
+            _status(nb, "synced")
+            assert _sessions(convex, _token(nb)) == ["of-eve"]
+            nb.close()
+            nb = Kernel(place, place.env(model, CONVEX_URL=convex.url))
+            nb.run("%load_ext ipyclaude")
+            assert _listed(nb) == {"of-eve"}
 
-            nb.run("%claude_session logout")
+            _sign_out_by_a_chat(nb)
+            assert _listed(nb) == {"work"}
             _sign_in(nb, ada, invited(ada))
+            assert _listed(nb) == {"work"}
             nb.run("%claude_session new of-ada")
             nb.run("%claude third")
             _status(nb, "synced")
             assert sorted(_sessions(convex, _token(nb))) == ["of-ada", "work"]
         finally:
             nb.close()
+
+
+def _sign_out_by_a_chat(nb: Kernel) -> None:
+    """Sign out as a chat does it; the kernel goes over when it is idle, by no cell of ours."""
+    app = "get_ipython().magics_manager.registry['ClaudeMagics'].app"
+    before = nb.run(f"print({app}.store.path)").text
+    nb.run(f"{app}.runtime.run({app}.entrance.sign_out())")
+    deadline = time.monotonic() + PATIENCE
+    while nb.run(f"print({app}.store.path)").text == before:
+        assert time.monotonic() < deadline
+
+
+def _listed(nb: Kernel) -> set[str]:
+    shown = nb.run("%claude_session list --all").text
+    return {name for name in ("work", "of-ada", "of-eve") if name in shown}
 
 
 @pytest.fixture

@@ -193,6 +193,21 @@ def test_one_can_be_chosen_against_the_order() -> None:
     assert choose(settings(identity="oidc"), both).kind == "none"
 
 
+def test_people_are_told_apart_without_network() -> None:
+    """Each source says whose it is before anybody is asked, and shows no secret by it (S6)."""
+    hub = {"IPYCLAUDE_HUB_TOKEN_URL": "https://hub", "JUPYTERHUB_API_TOKEN": "t"}
+    assert choose(settings(), {**hub, "JUPYTERHUB_USER": "ada"}).person() == "https://hub|ada"
+    env = {"CONVEX_AUTH_TOKEN": jwt(iss="https://id", sub="ada")}
+    static = choose(settings(), env)
+    assert static.person() == "https://id|ada"
+    env["CONVEX_AUTH_TOKEN"] = "no JWT"
+    assert static.person() == ""
+    printed = [choose(settings(token_command=["p", word]), {}).person() for word in ("s1", "s2")]
+    assert printed[0] != printed[1]
+    assert "s1" not in printed[0]
+    assert choose(settings(), {}).person() == ""
+
+
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command is read as in a shell, providers as JSON; what can't be read is told."""
     monkeypatch.setenv("IPYCLAUDE_TOKEN_COMMAND", "op read 'op://a b'")

@@ -60,7 +60,8 @@ def _login(app: App, args: argparse.Namespace) -> None:
     kept, where = wait(app, signing_in)
     app.identity.choose_again()
     words = _KEPT[where].format(file=app.sign_ins.file)
-    offer = "".join(f" {words}." for _, words in only_here(len(Replication(app.store).only_here())))
+    here = 0 if app.homes.away else len(Replication(app.store).only_here())
+    offer = "".join(f" {words}." for _, words in only_here(here))
     show_text(f"You are signed in as {kept.name}. {words}{offer}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from typing import Literal
 from ..exceptions import SettingsError
 from ..settings import IPyClaude
 from . import Token, TokenSource
+from .claims import person_of
 from .jupyterhub import HUB_TOKEN_VARIABLE, URL_VARIABLE, on_hub
 
 TOKEN_VARIABLE = "CONVEX_AUTH_TOKEN"  # noqa: S105 - a variable's name
@@ -26,6 +29,8 @@ class Choice:
     kind: Kind
     words: str
     source: TokenSource | None = None
+    #: Tells one person from another on this machine, without network; empty where it can't.
+    person: Callable[[], str] = lambda: ""
 
 
 def choose(
@@ -83,7 +88,8 @@ def _static(env: Mapping[str, str]) -> Choice | None:
     from .static import StaticToken
 
     source = StaticToken(lambda: env.get(TOKEN_VARIABLE))
-    return Choice("static", f"The token in {TOKEN_VARIABLE}.", source)
+    words = f"The token in {TOKEN_VARIABLE}."
+    return Choice("static", words, source, lambda: person_of(env.get(TOKEN_VARIABLE) or ""))
 
 
 def _command(settings: IPyClaude) -> Choice | None:
@@ -92,7 +98,10 @@ def _command(settings: IPyClaude) -> Choice | None:
     from .command import CommandToken
 
     words = f"The program {settings.token_command[0]!r}."
-    return Choice("command", words, CommandToken(settings.token_command))
+    # Whose token it prints, only the server says: it is one person's until then. Its arguments
+    # may be secret.
+    person = hashlib.sha256(json.dumps(settings.token_command).encode()).hexdigest()
+    return Choice("command", words, CommandToken(settings.token_command), lambda: person)
 
 
 def _jupyterhub(env: Mapping[str, str]) -> Choice | None:
@@ -103,7 +112,7 @@ def _jupyterhub(env: Mapping[str, str]) -> Choice | None:
     name = env.get("JUPYTERHUB_USER", "")
     words = f"The JupyterHub's user{f' {name!r}' if name else ''}."
     source = JupyterHubToken(env[URL_VARIABLE], lambda: env.get(HUB_TOKEN_VARIABLE))
-    return Choice("jupyterhub", words, source)
+    return Choice("jupyterhub", words, source, lambda: f"{env[URL_VARIABLE]}|{name}")
 
 
 class Identity:

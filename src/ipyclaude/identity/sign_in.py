@@ -110,8 +110,9 @@ class SignIns:
         source = StoredSignIn(vault, self._refresh, self._folder / "sign-in.lock")
         if kept.deployment:
             words = f"{kept.name}, an account of {kept.deployment}."
-            return Choice("convex_auth", words, source)
-        return Choice("oidc", f"{kept.name}, signed in at {kept.issuer}.", source)
+            return Choice("convex_auth", words, source, lambda: kept.person)
+        words = f"{kept.name}, signed in at {kept.issuer}."
+        return Choice("oidc", words, source, lambda: kept.person)
 
     async def _refresh(self, kept: Kept) -> Kept:
         if kept.deployment:

@@ -31,6 +31,11 @@ class Kept:
     #: The Convex deployment whose account it is; empty for one with a provider.
     deployment: str = ""
 
+    @property
+    def person(self) -> str:
+        """Who it is, as Convex knows them."""
+        return f"{self.issuer}|{self.subject}"
+
     def to_text(self) -> str:
         """Return it as JSON, secrets included."""
         return json.dumps(asdict(self))

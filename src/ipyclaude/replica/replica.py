@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
 
 from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
@@ -25,6 +25,8 @@ from .usage import Meter
 from .versions import Versions
 
 _log = logging.getLogger(__name__)
+
+Claim = Callable[[Replication, str, Collection[str]], str]
 
 _AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
@@ -53,6 +55,8 @@ class Replica:
         Says the same of one that may be on any machine.
     replicate_transcripts
         False keeps Claude's own transcripts on this machine: others can read, not resume.
+    claim
+        Binds the store to an account, as `Replication.claim` does.
     """
 
     def __init__(
@@ -67,7 +71,9 @@ class Replica:
         dead: Callable[[str], bool] = lambda _: False,
         dead_here: Callable[[str], bool] = lambda _: False,
         replicate_transcripts: bool = True,
+        claim: Claim = Replication.claim,
     ) -> None:
+        self._claim = claim
         self._cloud, self._store, self._transcripts = cloud, store, transcripts
         self._url = url
         self.replication = Replication(store)
@@ -205,7 +211,7 @@ class Replica:
                 account, *former = (
                     f"{self._url} {each}" for each in (user["userId"], *user["formerly"])
                 )
-                stands = await asyncio.to_thread(self.replication.claim, account, former)
+                stands = await asyncio.to_thread(self._claim, self.replication, account, former)
                 if stands != account:
                     raise another_account(self._store, stands)
             except (CloudError, StoreError) as error:

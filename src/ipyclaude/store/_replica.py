@@ -34,6 +34,12 @@ def account(db: sqlite3.Connection) -> str | None:
     return row[0] if row else None
 
 
+def is_fresh(db: sqlite3.Connection) -> bool:
+    """Say whether the file has neither an account nor a session."""
+    some = db.execute("SELECT 1 FROM sessions LIMIT 1").fetchone()
+    return some is None and account(db) is None
+
+
 def claim(db: sqlite3.Connection, name: str, former: Collection[str] = ()) -> str:
     """Note the account, unless one is noted that did not become it; return the one that stands."""
     stands = account(db)

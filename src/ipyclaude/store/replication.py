@@ -72,6 +72,12 @@ class Replication:
             self._account = _replica.claim(db, account, former)
             return self._account
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the file belongs to no account, and nothing is in it."""
+        with self._store.database.reading() as db:
+            return _replica.is_fresh(db)
+
     def drain(
         self, holder: str, expires_at: float | None, *, dead: Callable[[str], bool] | None = None
     ) -> bool:

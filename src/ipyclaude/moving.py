@@ -1,0 +1,48 @@
+"""Going over to the store of somebody else who signed in, in a kernel that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .exceptions import SessionBusy
+from .extension import App
+from .notebook.recording import Recorder
+from .tables import show_text
+
+_MOVED = (
+    "Somebody else was signed in here before: from now on you see and write your own sessions, "
+    "or with nobody signed in the first person's. To show a chat again, run its cell."
+)
+
+
+def moved(app: App, shell: Any, recorder: Recorder) -> App:
+    """Close the app of who was signed in, and return that of who is; say so (main thread).
+
+    Raises
+    ------
+    SessionBusy
+        Claude still works for who was.
+    """
+    working = [session.info.name for session in app.open_sessions if session.running]
+    if working:
+        raise SessionBusy(
+            f"Claude is still working in session {working[0]!r}.",
+            why="It is of who was signed in here before; your own come once it has ended.",
+            fix="Wait for its end, or stop it in its chat.",
+        )
+    app.close()
+    own = App(shell, recorder, app.sign_ins)
+    show_text(_MOVED)
+    return own
+
+
+def when_away(app: App, settle: Callable[[App], None]) -> None:
+    """Let an idle kernel go over by itself: who signed in by a chat runs no cell."""
+
+    def idle() -> None:
+        if any(session.running for session in app.open_sessions) or app.host.busy:
+            return  # the next cell goes over
+        settle(app)
+
+    app.homes.on_away = lambda: app.host.call_soon(idle)
