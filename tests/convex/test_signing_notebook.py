@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from ipyclaude.codes import hash_of, make_code
 from ipyclaude.identity.vault import FileVault, Kept
 from ipyclaude.messages import new_id, now_ms
 from ipyclaude.store.sqlite import SqliteStore
-from ipyclaude.testing import ScriptedModel
+from ipyclaude.testing import Reply, ScriptedModel, text
 
 
 @pytest.fixture
@@ -72,14 +73,17 @@ def test_what_was_made_before_is_offered(
 ) -> None:
     """What was said before anybody signed in goes nowhere when somebody does: it is offered, and
     goes when that is taken. Whoever signs in next in this kernel sees none of it and has sessions
-    of their own, also in the next kernel; the first one, when back, sees only hers (S5).
+    of their own, also in the next kernel; the first one, when back, sees only hers (S5). While
+    Claude works, the kernel waits with going over, and says so.
     """
     place, ada, eve = Place(tmp_path / "here"), f"ada-{new_id()}@x.test", f"eve-{new_id()}@x.test"
     with ScriptedModel() as model:
         nb = Kernel(place, place.env(model, CONVEX_URL=convex.url))
         try:
             nb.run("%load_ext ipyclaude")
-            model.script("Before.", "After.", "For eve.")
+            gate = threading.Event()
+            held = Reply(text("For eve, slowly.", chunk_chars=8, hold=gate))
+            model.script("Before.", "For eve.", held, "After.")
             nb.run("%claude first")
             said = _sign_in(nb, ada, invited(ada))
             assert "1 session is on this machine only" in said
@@ -98,12 +102,21 @@ def test_what_was_made_before_is_offered(
             nb.run("%claude second")
             _status(nb, "synced")
             assert _sessions(convex, _token(nb)) == ["of-eve"]
+            _sign_out_by_a_chat(nb)
+            _until(nb, f"{_APP}.store.path.name", "ipyclaude.sqlite3")
+            assert "signed in as" in _sign_in(nb, eve)
             nb.close()
             nb = Kernel(place, place.env(model, CONVEX_URL=convex.url))
             nb.run("%load_ext ipyclaude")
             assert _listed(nb) == {"of-eve"}
 
+            nb.run(_ASK)
+            _until(nb, "session.running", "True")
             _sign_out_by_a_chat(nb)
+            refused = nb.run("%claude_session list --all", bad=True)
+            assert "Claude is still working in session 'of-eve'" in refused.text
+            gate.set()
+            nb.run("asked.result(60)")
             assert _listed(nb) == {"work"}
             _sign_in(nb, ada, invited(ada))
             assert _listed(nb) == {"work"}
@@ -115,13 +128,24 @@ def test_what_was_made_before_is_offered(
             nb.close()
 
 
+_APP = "get_ipython().magics_manager.registry['ClaudeMagics'].app"
+#: Asks as a chat does, while no cell waits.
+_ASK = f"""
+from ipyclaude.messages import TextBlock
+from ipyclaude.turn import Question
+session = {_APP}.attach({_APP}.find("of-eve"))
+asked = {_APP}.runtime.submit(session.ask(Question((TextBlock(text="slowly"),))))
+"""
+
+
 def _sign_out_by_a_chat(nb: Kernel) -> None:
-    """Sign out as a chat does it; the kernel goes over when it is idle, by no cell of ours."""
-    app = "get_ipython().magics_manager.registry['ClaudeMagics'].app"
-    before = nb.run(f"print({app}.store.path)").text
-    nb.run(f"{app}.runtime.run({app}.entrance.sign_out())")
+    nb.run(f"{_APP}.runtime.run({_APP}.entrance.sign_out())")
+
+
+def _until(nb: Kernel, asked: str, said: str) -> None:
+    """Look, by no cell that is ours, until the kernel says this."""
     deadline = time.monotonic() + PATIENCE
-    while nb.run(f"print({app}.store.path)").text == before:
+    while nb.run(f"print({asked})").text.strip() != said:
         assert time.monotonic() < deadline
 
 
@@ -143,8 +167,11 @@ def invited(convex: ConvexServer) -> Callable[[str], str]:
     return invite
 
 
-def _sign_in(nb: Kernel, email: str, code: str) -> str:
-    typed = [email, code, "a long password", "a long password", "y"]
+def _sign_in(nb: Kernel, email: str, code: str = "") -> str:
+    password = "a long password"
+    if not code:
+        return nb.run("%claude_session login", answers=[email, password, "y"]).text
+    typed = [email, code, password, password, "y"]
     return nb.run("%claude_session login --code", answers=typed).text
 
 
