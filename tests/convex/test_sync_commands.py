@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from terminals import PROMPT, Terminal
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id
+from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing import Reply, ScriptedModel, text
 
 Start = Callable[..., Notebook]
@@ -254,6 +256,8 @@ def test_an_answer_whose_lease_was_lost_goes_on_in_a_copy(
     sent = a.send("%%claude\nsecond")
     found = convex.call("query", "sessions:list", PAGE, token=token)["page"]
     place = {"session": found[0]["clientId"]}
+    with closing(SqliteStore(a.kernel.place.store_file)) as store:
+        a.kernel.until(lambda: bool(store.tails(place["session"])))
 
     def lease() -> Any:
         return convex.call("query", "sessions:lease", place, token=token)
