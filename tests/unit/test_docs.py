@@ -21,8 +21,8 @@ from ipyclaude.policy import IPyClaudePolicy, Policy
 from ipyclaude.settings import IDENTITIES, IPyClaude
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("docs/jupyterhub-admins.md", "docs/signing-in.md")
-ADMINS, SIGNING_IN = ((ROOT / page).read_text() for page in PAGES)
+PAGES = ("docs/jupyterhub-admins.md", "docs/signing-in.md", "docs/sharing.md")
+ADMINS, SIGNING_IN, _ = ((ROOT / page).read_text() for page in PAGES)
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -117,7 +117,7 @@ def test_names_exist(page: str) -> None:
     for variable in set(re.findall(r"IPYCLAUDE_[A-Z_]+[A-Z]", text)):
         short = re.sub(r"^IPYCLAUDE_(?:HUB_|LOCK_)?", "", variable)
         assert variable in source or f'"{short}"' in source or short.lower() in source, variable
-    for name in set(re.findall(r"%claude_session (\w+)", text)):
+    for name in set(re.findall(r"%claude_session ([\w-]+)", text)):
         assert name in COMMANDS
     for name in set(re.findall(r"`((?:docs|src|tests)/[\w./-]+)`", text)):
         assert (ROOT / name).exists(), name
