@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/jupyterhub-admins.md", "docs/signing-in.md")
 #: What the documents say is made, or is somebody else's, and so is not in a checkout.
-MADE = {".demo", ".venv-demo", ".venv-test", "test-artifacts", "jupyterhub_config.py"}
+MADE = {"people", ".demo", ".venv-demo", ".venv-test", "test-artifacts", "jupyterhub_config.py"}
 _PATH = re.compile(r"`((?:\.?[\w-]+/)+[\w.{},-]*|[\w-]+\.(?:md|toml|py|lock)|LICENSE)`")
 
 
