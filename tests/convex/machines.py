@@ -95,7 +95,10 @@ class Machine:
         """Wait for a session by name, open it, and wait for all that it holds."""
         info = await self.until(lambda: self.store.session(name))
         self.replica.open(info)
-        assert await self.replica.whole(info.client_id, PATIENCE)
+        if not await self.replica.whole(info.client_id, PATIENCE):
+            # Its connection was lost just then.
+            await self.until(lambda: self.replica.standing().sync != "offline")
+            assert await self.replica.whole(info.client_id, PATIENCE)
         return info
 
     async def flushed(self, seconds: float = PATIENCE) -> None:
