@@ -8,8 +8,8 @@ import { openAction } from "./functions";
 import { refusal } from "./model/errors";
 import { mailer } from "./model/mail";
 import { hashPassword, isPassword } from "./model/passwords";
+import { hashOf } from "./model/sha256";
 import {
-  hashOf,
   newRefresh,
   type Person,
   type Refresh,

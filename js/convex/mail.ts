@@ -3,7 +3,7 @@ import { v } from "convex/values";
 import { internal } from "./_generated/api";
 import { internalAction } from "./functions";
 import { mailCode, mailer, makeCode } from "./model/mail";
-import { hashOf } from "./model/tokens";
+import { hashOf } from "./model/sha256";
 
 /**
  * Mail a code to the owner of an account; to nobody, where whoever asked has none. The code is

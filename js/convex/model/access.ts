@@ -27,19 +27,24 @@ export type Caller = { db: DatabaseReader; user: Doc<"users"> | null };
 /** Return the caller's access to a session, null if they are no member of it. */
 export async function accessTo({ db, user }: Caller, clientId: string): Promise<Access | null> {
   if (user === null) return null;
-  const member = await memberOf(db, user, clientId);
+  const member = await membership(db, user, clientId);
   return member && { sessionId: member.sessionId, clientId, role: member.role };
 }
 
-async function memberOf(db: DatabaseReader, user: Doc<"users">, clientId: string) {
+async function membership(db: DatabaseReader, user: Doc<"users">, clientId: string) {
   for (const userId of selves(user)) {
-    const member = await db
-      .query("members")
-      .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
-      .first();
+    const member = await memberOf(db, userId, clientId);
     if (member !== null) return member;
   }
   return null;
+}
+
+/** Find what makes a user a member of a session. */
+export async function memberOf(db: DatabaseReader, userId: Id<"users">, clientId: string) {
+  return await db
+    .query("members")
+    .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
+    .first();
 }
 
 /**

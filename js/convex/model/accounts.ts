@@ -2,7 +2,8 @@
 import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader, MutationCtx } from "../_generated/server";
 import { rateLimit, resetRateLimit } from "./rates";
-import { hashOf, type Person } from "./tokens";
+import { hashOf } from "./sha256";
+import type { Person } from "./tokens";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;

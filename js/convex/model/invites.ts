@@ -5,6 +5,7 @@ import { type Access, accessTo, type Writing } from "./access";
 import { refusal } from "./errors";
 import { COUNTS, checkSize, TEXT_BYTES } from "./limits";
 import { giveRole, isAbove, join, ownMember } from "./members";
+import { hashOf } from "./sha256";
 import { sharedRow } from "./shared";
 import type { GuestRole } from "./values";
 
@@ -53,7 +54,7 @@ function checkWish({ invite, codeHash, uses, ttlMs }: Wish) {
  */
 export async function redeemCode(ctx: Writing, code: string): Promise<Access | null> {
   if (code.length > LONGEST_CODE) return null;
-  const invite = await inviteOfHash(ctx, await hashOf(code));
+  const invite = await inviteOfHash(ctx, hashOf(code));
   if (invite === null || invite.expiresAt <= Date.now()) return null;
   const session = await ctx.db.get("sessions", invite.sessionId);
   if (session === null || session.deletedAt !== undefined) return null;
@@ -73,11 +74,6 @@ export async function redeemCode(ctx: Writing, code: string): Promise<Access | n
 async function isBarred(ctx: Writing, invite: Doc<"invites">, clientId: string) {
   const row = await sharedRow(ctx.db, ctx.user, clientId);
   return (row?.barredAt ?? 0) >= invite._creationTime;
-}
-
-async function hashOf(code: string) {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function inviteOfHash(ctx: Writing, codeHash: string) {

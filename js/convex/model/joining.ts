@@ -5,13 +5,14 @@
  */
 import { internal } from "../_generated/api";
 import type { Doc, Id } from "../_generated/dataModel";
-import type { DatabaseReader, MutationCtx } from "../_generated/server";
+import type { MutationCtx } from "../_generated/server";
+import { memberOf } from "./access";
 import { leaseOf } from "./leases";
 import { readUpTo } from "./limits";
 import { dropLinks } from "./links";
 import { isAbove } from "./members";
 import { changeSession, findSession, handOver } from "./sessions";
-import { listsOf } from "./shared";
+import { listed, listsOf } from "./shared";
 import { nextStamp } from "./stamps";
 import { identitiesOf, stubsOf } from "./users";
 
@@ -168,20 +169,6 @@ async function checkShared(db: Db, sessionId: Id<"sessions">) {
   const session = await db.get("sessions", sessionId);
   if (session?.isShared && (await listsOf(db, sessionId)).length === 0)
     await changeSession({ db }, session, { isShared: undefined });
-}
-
-async function listed(db: DatabaseReader, userId: Id<"users">, clientId: string) {
-  return await db
-    .query("shared")
-    .withIndex("by_client", (q) => q.eq("userId", userId).eq("clientId", clientId))
-    .unique();
-}
-
-async function memberOf(db: DatabaseReader, userId: Id<"users">, clientId: string) {
-  return await db
-    .query("members")
-    .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
-    .first();
 }
 
 /** Give a session another id where it is named by it: the person has another one of the same. */

@@ -3,6 +3,7 @@ import type { UserIdentity } from "convex/server";
 import type { Infer } from "convex/values";
 import type { Doc } from "../_generated/dataModel";
 import type { DatabaseReader, DatabaseWriter } from "../_generated/server";
+import { hashOf } from "./sha256";
 import type { linkedIdentity } from "./values";
 
 /** How long a code lasts, and all that is done with it. */
@@ -22,7 +23,7 @@ export async function openLink({ db, user }: { db: DatabaseReader; user: Doc<"us
 
 /** Find a code that nobody has redeemed yet. */
 export async function findLink(db: DatabaseReader, code: string) {
-  const codeHash = await hashOf(code);
+  const codeHash = hashOf(code);
   const links = db.query("links").withIndex("by_code", (q) => q.eq("codeHash", codeHash));
   const link = current(await links.first());
   return link?.other === undefined ? link : null;
@@ -36,9 +37,4 @@ export async function dropLinks({ db, user }: { db: DatabaseWriter; user: Doc<"u
 
 function current(link: Doc<"links"> | null) {
   return link !== null && link.expiresAt > Date.now() ? link : null;
-}
-
-async function hashOf(code: string) {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(code));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

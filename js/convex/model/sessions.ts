@@ -7,6 +7,7 @@ import {
   accessTo,
   type Caller,
   checkRole,
+  memberOf,
   rowOf,
   sessionFor,
   type Writing,
@@ -181,10 +182,7 @@ export async function listedSession(db: DatabaseReader, row: Doc<"shared">): Pro
   // Whoever is out must not hear of it when the session changes: nothing of it is read for them.
   if (row.goneAt !== undefined) return tombstone(row);
   const { userId, clientId, sessionId } = row;
-  const member = await db
-    .query("members")
-    .withIndex("by_user", (q) => q.eq("userId", userId).eq("clientId", clientId))
-    .first();
+  const member = await memberOf(db, userId, clientId);
   const session = await db.get("sessions", sessionId);
   if (member === null || session === null) return tombstone(row);
   return sessionRow(session, await seenBy(db, row, session, member.role));

@@ -1,3 +1,11 @@
+import { sha256 as digest } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+
+/** Return what is kept of a secret that was drawn at random: its sha256 in hex. */
+export function hashOf(secret: string): string {
+  return bytesToHex(digest(utf8ToBytes(secret)));
+}
+
 /**
  * Return a sha256 in lower-case hex. Convex gives base64 to functions that were bundled with
  * npm's convex 1.9 or later, and hex, as its documentation shows, to older ones.

@@ -19,13 +19,18 @@ const NEWEST = 50;
 /** Return a person's row for a session that is or was shared with them. */
 export async function sharedRow(db: DatabaseReader, user: Doc<"users">, clientId: string) {
   for (const userId of selves(user)) {
-    const row = await db
-      .query("shared")
-      .withIndex("by_client", (q) => q.eq("userId", userId).eq("clientId", clientId))
-      .unique();
+    const row = await listed(db, userId, clientId);
     if (row !== null) return row;
   }
   return null;
+}
+
+/** Find where a session stands in the list of one user. */
+export async function listed(db: DatabaseReader, userId: Id<"users">, clientId: string) {
+  return await db
+    .query("shared")
+    .withIndex("by_client", (q) => q.eq("userId", userId).eq("clientId", clientId))
+    .unique();
 }
 
 /** Put a session into a person's list, or back into it. */

@@ -1,6 +1,4 @@
 /** Tokens of people with an account of this deployment. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { base64url, importPKCS8, SignJWT } from "jose";
 import { refusal } from "./errors";
 
@@ -66,9 +64,4 @@ export function refreshText({ key, secret }: Refresh): string {
 export function readRefresh(text: string): Refresh {
   const [key = "", secret = ""] = text.split(".");
   return { key, secret };
-}
-
-/** Return what is kept of a secret that was drawn at random. */
-export function hashOf(secret: string): string {
-  return bytesToHex(sha256(utf8ToBytes(secret)));
 }

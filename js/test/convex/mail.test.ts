@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
-import { hashOf } from "../../convex/model/tokens";
+import { hashOf } from "../../convex/model/sha256";
 import { API_VERSION } from "../../convex/version";
 import { type Backend, makeBackend, refused } from "./backend";
 
