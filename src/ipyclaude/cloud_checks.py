@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -29,6 +28,7 @@ from .replica._within import within
 from .replica._words import host_of
 from .replica.convex import ConvexClient
 from .settings import IPyClaude
+from .times import clock
 
 #: By how much Convex lets a token's times be off, in seconds.
 MOST_SKEW = 5.0
@@ -135,7 +135,7 @@ def compare_clocks(ahead: float) -> Finding:
     words = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} Convex's"
     if abs(ahead) <= MOST_SKEW:
         return Finding("Clock", words)
-    now = time.strftime("%H:%M:%S")
+    now = clock(now_ms())
     fix = f"Set this machine's clock (it shows {now}) by NTP: tokens are refused otherwise."
     return Finding("Clock", words, fix)
 

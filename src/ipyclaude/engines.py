@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +14,7 @@ from .engine import Engine, EngineOptions, OnFile, Tool
 from .engine.forking import fold_summary
 from .engine.loading import load_sdk
 from .exceptions import UsageMistake
-from .messages import ContentBlock, ImageBlock, SessionInfo, TextBlock
+from .messages import ContentBlock, ImageBlock, SessionInfo, TextBlock, now_ms
 from .notebook.capture import Part
 from .notebook.lending import SERVER, Borrower, Notebook
 from .policy import Policy
@@ -26,6 +25,7 @@ from .session import Session
 from .settings import EFFORTS, PERMISSION_MODES, IPyClaude
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
+from .times import day
 
 if TYPE_CHECKING:
     from .syncing import Syncing
@@ -171,7 +171,7 @@ class Engines:
         return keep
 
     def _spent_today(self) -> float:
-        today = time.strftime("%Y-%m-%d")
+        today = day(now_ms())
         return sum(float(str(row["cost_usd"])) for row in self.store.usage() if row["day"] == today)
 
 

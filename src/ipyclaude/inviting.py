@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from .codes import make_code
 from .exceptions import UsageMistake
 from .requests import GuestRole, ShareResult
 from .roles import check_owns
+from .times import moment
 
 if TYPE_CHECKING:
     from .extension import App
@@ -40,5 +40,5 @@ async def invite(app: App, session_id: str, role: GuestRole) -> ShareResult:
         )
     code = make_code()
     made = await sync.sharing.invite(info.client_id, code, role=role, uses=USES, days=DAYS)
-    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(made.expires_at / 1000))
+    until = moment(made.expires_at)
     return ShareResult(line=f"%claude_session join {code}", until=until)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from .exceptions import SessionBusy, SessionNotFound, StoreError
 from .holders import dead, label
 from .messages import SessionInfo, now_ms
 from .store import Store
+from .times import clock
 
 if TYPE_CHECKING:
     from .replica.lease import ServerLease
@@ -208,8 +208,3 @@ async def until_free(store: Store, session_id: str) -> None:
         if info is None or not alive(info):
             return
         await asyncio.sleep(_LOOK_SECONDS)
-
-
-def clock(at: float) -> str:
-    """Write a time (epoch ms) as a clock here shows it."""
-    return time.strftime("%H:%M:%S", time.localtime(at / 1000))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .exceptions import UsageMistake
 from .messages import SessionInfo
 from .roles import FORK
+from .times import day, moment
 
 if TYPE_CHECKING:
     from .replica.sharing import Invite, Member
@@ -60,7 +60,7 @@ def check_code(plain: str) -> None:
 def invitation(name: str, invite: Invite, code: str, *, link: bool, url: str) -> str:
     """Say what to give to whom, and what they may do then."""
     many = f"up to {invite.uses_left} people" if invite.uses_left > 1 else "one person"
-    until = time.strftime("%Y-%m-%d %H:%M", time.localtime(invite.expires_at / 1000))
+    until = moment(invite.expires_at)
     line = f"    %claude_session join {code}"
     paste = f"    %load_ext ipyclaude\n{line}" if link else line
     give = "this cell to paste" if link else "this line to run"
@@ -144,7 +144,7 @@ def member_rows(members: Sequence[Member]) -> list[Row]:
             f"{member.name} (you)" if member.me else member.name,
             member.email,
             member.role,
-            time.strftime("%Y-%m-%d", time.localtime(member.since / 1000)),
+            day(member.since),
             member.id[-_SHORT:],
         )
         for member in members
@@ -158,7 +158,7 @@ def invite_rows(invites: Sequence[Invite]) -> list[Row]:
             invite.id[-_SHORT:],
             invite.role,
             invite.uses_left,
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(invite.expires_at / 1000)),
+            moment(invite.expires_at),
         )
         for invite in invites
         if invite.uses_left > 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import collections
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .tables import ago
+from .times import clock
 
 if TYPE_CHECKING:
     from .replica.people import People, Writer
@@ -95,7 +95,7 @@ def _other(other: Other) -> str:
 
 
 def _writer(writer: Writer) -> str:
-    at = time.strftime("%H:%M:%S", time.localtime(writer.since / 1000))
+    at = clock(writer.since)
     who = f"{writer.name} ({writer.label})" if writer.name else writer.label
     return f"{who}, since {at}"
 

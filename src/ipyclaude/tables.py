@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import io
 import shutil
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from .display import visible
 from .messages import now_ms
 from .output import show
+from .times import day
 
 _NOTEBOOK_COLUMNS = 110
 
@@ -24,7 +24,7 @@ def ago(then_ms: float) -> str:
             return f"{int(seconds // unit)} {word} ago"
     if seconds < 7 * 86_400:
         return f"{int(seconds // 86_400)} d ago"
-    return time.strftime("%Y-%m-%d", time.localtime(then_ms / 1000))
+    return day(then_ms)
 
 
 def money(usd: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import time
 from typing import TYPE_CHECKING
 
 from ..exceptions import UsageMistake
 from ..extension import App
 from ..linked_words import words
 from ..tables import show_table, show_text
+from ..times import short_clock
 from .registry import arg, command
 from .waiting import wait
 
@@ -37,7 +37,7 @@ def _link(app: App, args: argparse.Namespace) -> None:
         _confirm(app, linking, other)
         return
     code = wait(app, linking.start())
-    until = time.strftime("%H:%M", time.localtime(code.expires_at / 1000))
+    until = short_clock(code.expires_at)
     show_text(
         f"Within ten minutes (until {until}), where you are signed in as your other identity:\n"
         f"    %claude_session link {code.text}\n"

@@ -9,10 +9,10 @@ from .. import sharing_words as words
 from ..codes import make_code, plain
 from ..exceptions import IpyClaudeError, UsageMistake
 from ..extension import App
-from ..leases import clock
 from ..messages import SessionInfo
 from ..roles import check_may_write, check_owns
 from ..tables import show_table, show_text
+from ..times import clock
 from .confirming import confirmed
 from .registry import arg, chosen, command, count
 from .syncing import send_now

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import getpass
 import html
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from ..runtime import Interrupted
 from ..store.replication import Replication
 from ..sync_words import only_here
 from ..tables import show_bundle, show_table, show_text
+from ..times import clock
 from .registry import arg, command
 from .waiting import wait
 
@@ -113,7 +113,7 @@ def _whoami(app: App, _: argparse.Namespace) -> None:
         ("subject", claims.get("sub", "unknown")),
     ]
     if token.expires_at is not None:
-        until = time.strftime("%H:%M:%S", time.localtime(token.expires_at / 1000))
+        until = clock(token.expires_at)
         rows.append(("token", f"valid until {until}, renewed by itself"))
     if app.sync is not None:
         rows += linked_rows(wait(app, app.sync.linking.standing()))

@@ -21,6 +21,8 @@ from ..exceptions import (
     ServerError,
     StreamCut,
 )
+from ..messages import now_ms
+from ..times import clock, day
 
 _TOO_LONG = re.compile(r"prompt is too long|context (?:window|length|limit)|too many tokens", re.I)
 _NO_LOGIN = re.compile(r"not logged in|please run /login|no api key|run /login", re.I)
@@ -173,9 +175,8 @@ def rate_limited(why: str, resets_at: float | None) -> RateLimited:
 
 def _clock(then: float) -> str:
     """Return a local time, with its day where that is not today."""
-    local = time.localtime(then)
-    today = local[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", local)
+    at = then * 1000
+    return clock(at) if day(at) == day(now_ms()) else f"{day(at)} {clock(at)}"
 
 
 def malformed(why: str) -> MalformedEvent:

@@ -6,13 +6,13 @@ each renewal, so `StoredSignIn` renews under its lock, as with any provider that
 
 from __future__ import annotations
 
-import time
 from http import HTTPStatus
 from typing import Any, cast
 
 from ..codes import plain
 from ..exceptions import IpyClaudeError, SettingsError, SignedOut, TokenUnavailable
 from ..messages import now_ms
+from ..times import clock
 from .claims import read_claims
 from .provider import TIMEOUT, unavailable
 from .vault import Kept
@@ -111,7 +111,7 @@ def _refusal(url: str, data: Any) -> IpyClaudeError:
     if code == "Invalid":
         return SignedOut("You are not signed in.", message, "Choose another one.")
     if code == "RateLimited":
-        when = time.strftime("%H:%M:%S", time.localtime(said["retryAt"] / 1000))
+        when = clock(said["retryAt"])
         return TokenUnavailable("You are not signed in.", message, f"Try again after {when}.")
     if code == "NoMail":
         return SettingsError(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 from ..engine import Tool, ToolOutput
 from ..host import Host
+from ..times import clock
 from .borrowing import masked, said
 from .capture import Captured, bounded
 from .recording import CellRun, Recorder
@@ -66,7 +66,7 @@ class Reading:
         path, cells = find_file(self._host), saved_cells(find_file(self._host))
         parts: list[str] = []
         if cells and path is not None:
-            saved = datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S")
+            saved = clock(path.stat().st_mtime * 1000)
             parts.append(f"{path.name}, {len(cells)} cells, as saved at {saved}:")
             parts += [saved_text(n, cell) for n, cell in enumerate(cells)][start : start + count]
         ran = self._recorder.since(0)[-count:]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
 from typing import Any
 
 from ..codes import hash_of, make_code, plain
 from ..exceptions import CloudError, CloudRefused
+from ..times import clock
 from . import Cloud
 from ._within import within
 
@@ -124,7 +124,7 @@ def _taken(said: Any) -> Any:
             code=code,
         )
     if code == "RateLimited":
-        at = time.strftime("%H:%M:%S", time.localtime(float(said["retryAt"]) / 1000))
+        at = clock(float(said["retryAt"]))
         raise CloudRefused(
             "There were too many codes.",
             why="Only so many may be made and tried in an hour.",

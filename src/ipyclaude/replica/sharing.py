@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from ..codes import hash_of, plain
 from ..exceptions import CloudRefused, NotAllowed
 from ..messages import SessionInfo, new_id, now_ms
 from ..store.replication import Replication
+from ..times import short_clock
 from . import Cloud
 from ._errors import unanswered
 from ._within import within
@@ -160,7 +160,7 @@ def _refused(error: CloudRefused) -> Exception:
 
 def _no_code(answer: Mapping[str, Any]) -> NotAllowed:
     if answer.get("refused") == "RateLimited":
-        at = time.strftime("%H:%M", time.localtime(answer["retryAt"] / 1000))
+        at = short_clock(answer["retryAt"])
         return NotAllowed(
             "This code was not tried.",
             why="Too many that open nothing were tried before.",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import replace
 
 from ..exceptions import StoreError
+from ..messages import now_ms
 from ..store.replication import Replication
+from ..times import day
 from . import Cloud
 
 _log = logging.getLogger(__name__)
@@ -46,9 +47,9 @@ class Meter:
         }
         if not any(used.values()):
             return
-        day = time.strftime("%Y-%m-%d")
+        today = day(now_ms())
         try:
-            await asyncio.to_thread(self._replication.note_use, day, **used)
+            await asyncio.to_thread(self._replication.note_use, today, **used)
         except StoreError as error:  # a count is not worth more
             _log.warning("What Convex was asked could not be noted: %s", error)
         else:

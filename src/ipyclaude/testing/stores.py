@@ -10,7 +10,6 @@ A new store's test is a subclass with one method::
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +27,7 @@ from ..messages import (
     now_ms,
 )
 from ..store import Excerpt, Hit, Listener, Page
+from ..times import day as day_of
 from ._store_contract import StoreContract
 
 __all__ = ["MemoryStore", "StoreContract"]
@@ -216,7 +216,7 @@ class MemoryStore:
             result = _result(message) or ResultBlock()
             if not _cost(message) + result.input_tokens + result.output_tokens:
                 continue
-            day = time.strftime("%Y-%m-%d", time.localtime(message.timestamp / 1000))
+            day = day_of(message.timestamp)
             new = [1, _cost(message), result.input_tokens, result.output_tokens]
             old = sums.get((day, message.session_id), [0, 0, 0, 0])
             sums[day, message.session_id] = [a + b for a, b in zip(old, new, strict=True)]
