@@ -16,11 +16,10 @@ from .exceptions import (
     IpyClaudeError,
     SessionNameTaken,
     SessionNotFound,
-    SettingsError,
     UsageMistake,
 )
 from .holders import make_holder
-from .homes import Homes
+from .homes import Homes, unknown
 from .host import Host
 from .identity.choose import Identity, choose
 from .identity.sign_in import SignIns
@@ -69,6 +68,8 @@ class App:
         #: A sign-in that is kept in memory goes on from one app to the next.
         self.sign_ins = sign_ins or SignIns(first.parent, url)
         self.identity = Identity(lambda: choose(self.settings, os.environ, self.sign_ins.choice))
+        #: Why it isn't known who is signed in, in words; empty where it is.
+        self.unknown = unknown(self.identity, self.runtime) if url else ""
         self.homes = Homes(first, self.identity, shared=bool(url))
         self.store = SqliteStore(self.homes.path)
         self.entrance = Entrance(
@@ -251,12 +252,8 @@ class App:
         """Say whether a new session is only here: nobody is asked for it who isn't signed in."""
         if self.sync is None:
             return True
-        try:
-            nobody = self.identity.choice.kind == "none"
-        except SettingsError:
-            return True
         # The store's account is not to get what somebody else says here.
-        return nobody or self.sync.replica.is_of_another
+        return not self.homes.is_known or self.sync.replica.is_of_another
 
     def free_name(self, wanted: str) -> str:
         """Return the name, with a number after it where it is taken."""

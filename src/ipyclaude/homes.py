@@ -4,31 +4,39 @@ The store of whoever signed in first is the settings' file, where the sessions o
 those of others are in `people/` beside it. `people.json` notes the identities that came to each,
 so that the right one is opened without asking anybody, and the account that it is replicated to,
 so that the linked identities of one person find the same.
+
+Whose a token is it says itself, and nobody verifies that here. Who makes one up opens files that
+their account on this machine can read anyway, and sends nothing: the server verifies it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 from collections.abc import Callable, Collection, Generator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import wait
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from .exceptions import CloudRefused, IpyClaudeError
+from .exceptions import CloudRefused, IpyClaudeError, TokenUnavailable
 from .identity.choose import Identity, choose
 from .identity.private import write_private
 from .identity.sign_in import SignIns
+from .runtime import Runtime
 from .settings import IPyClaude
 from .store.replication import Replication
 
 #: The home of whoever signed in first, and of nobody.
 FIRST = ""
 _LOCK_SECONDS = 10.0
+#: How long the first cell waits for the program that says who is signed in.
+_LEARN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,22 @@ def key_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def unknown(identity: Identity, runtime: Runtime) -> str:
+    """Say why it can't be known who is signed in (main thread); an empty text where it is.
+
+    Then nobody is, until the program that prints tokens says more: it goes on meanwhile.
+    """
+    try:
+        asked = runtime.submit(identity.learn())
+        if not wait([asked], _LEARN_SECONDS).done:
+            return f"{identity.choice.words} It takes more than {_LEARN_SECONDS:.0f} s."
+    except KeyboardInterrupt:
+        runtime.close()
+        raise
+    error = asked.exception()
+    return str(error) if isinstance(error, TokenUnavailable) else ""
+
+
 class Homes:
     """The home of a kernel, and whether it still is that of who is signed in.
 
@@ -108,6 +132,17 @@ class Homes:
     def close(self) -> None:
         """Look no more."""
         self._unheard()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known who is signed in: what is made meanwhile is nobody's yet."""
+        return bool(self._person())
+
+    def ask(self) -> None:
+        """Look again if the tokens are somebody else's by now, as a variable can make them."""
+        if self._shared:
+            with suppress(IpyClaudeError):  # whoever needs a token is told
+                self._identity.look()
 
     def look(self) -> None:
         """See whether this still is the home of who is signed in."""
@@ -203,7 +238,15 @@ class Homes:
 
 
 def store_path(settings: IPyClaude) -> Path:
-    """Return the store of who is signed in, for a command that is no kernel."""
+    """Return the store of who is signed in, for a command that is no kernel.
+
+    Raises
+    ------
+    TokenUnavailable
+        Only the program that prints tokens could say who that is, and it says nothing.
+    """
     sign_ins = SignIns(settings.store_path.parent, settings.convex_url)
     identity = Identity(lambda: choose(settings, os.environ, sign_ins.choice))
+    if settings.convex_url:
+        asyncio.run(identity.learn())
     return Homes(settings.store_path, identity, shared=bool(settings.convex_url)).path

@@ -43,9 +43,9 @@ class ClaudeMagics(Magics):
     def open(self) -> App:
         """Return the app, started if need be; that of who is signed in now."""
         if self.app is None:
-            from .extension import App
+            from .moving import opened
 
-            self._use(App(self.shell, self.recorder))
+            self._use(opened(self.shell, self.recorder))
         assert self.app is not None
         self.settle(self.app)
         return self.app
@@ -58,6 +58,7 @@ class ClaudeMagics(Magics):
         SessionBusy
             Claude still works for who was before.
         """
+        app.homes.ask()
         if app is not self.app or not app.homes.away:
             return
         from .moving import moved

@@ -1,4 +1,4 @@
-"""Going over to the store of somebody else who signed in, in a kernel that runs."""
+"""Opening the store of who is signed in, and going over to it in a kernel that runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from .exceptions import SessionBusy
 from .extension import App
+from .identity.sign_in import SignIns
 from .notebook.recording import Recorder
 from .tables import show_text
 
@@ -14,6 +15,15 @@ _MOVED = (
     "Somebody else was signed in here before: from now on you see and write your own sessions, "
     "or with nobody signed in the first person's. To show a chat again, run its cell."
 )
+_UNKNOWN = "Until it says who is signed in, nobody is: what you make stays on this machine."
+
+
+def opened(shell: Any, recorder: Recorder, sign_ins: SignIns | None = None) -> App:
+    """Return the app of who is signed in; say so where that is not known (main thread)."""
+    app = App(shell, recorder, sign_ins)
+    if app.unknown:
+        show_text(f"{app.unknown}\n{_UNKNOWN}")
+    return app
 
 
 def moved(app: App, shell: Any, recorder: Recorder) -> App:
@@ -32,7 +42,7 @@ def moved(app: App, shell: Any, recorder: Recorder) -> App:
             fix="Wait for its end, or stop it in its chat.",
         )
     app.close()
-    own = App(shell, recorder, app.sign_ins)
+    own = opened(shell, recorder, app.sign_ins)
     show_text(_MOVED)
     return own
 

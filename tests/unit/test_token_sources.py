@@ -202,10 +202,41 @@ def test_people_are_told_apart_without_network() -> None:
     assert static.person() == "https://id|ada"
     env["CONVEX_AUTH_TOKEN"] = "no JWT"
     assert static.person() == ""
-    printed = [choose(settings(token_command=["p", word]), {}).person() for word in ("s1", "s2")]
-    assert printed[0] != printed[1]
-    assert "s1" not in printed[0]
     assert choose(settings(), {}).person() == ""
+
+
+@pytest.mark.asyncio
+async def test_a_program_s_token_says_whose_it_is(helper: Helper) -> None:
+    """Nobody is known before it was asked; who it prints for next is told before the token is
+    used, and so is that it prints none any more.
+    """
+    identity = Identity(lambda: choose(settings(token_command=helper.command), {}))
+    told: list[str] = []
+    identity.on_change(lambda: told.append(identity.choice.person()))
+    assert identity.choice.person() == ""
+    for name in ("ada", "ada", "eve"):
+        helper.says(f"print({jwt(iss='https://id', sub=name, exp=1)!r})")
+        await identity.learn()
+    helper.says("sys.exit(1)")
+    with pytest.raises(TokenUnavailable):
+        await identity.learn()
+    helper.says("pass")
+    await identity.learn()
+    assert told == ["https://id|ada", "https://id|eve", ""]
+
+
+def test_a_token_that_was_set_anew_says_whose_it_is() -> None:
+    """Somebody else's in the same variable is noticed without asking for it."""
+    env = {"CONVEX_AUTH_TOKEN": jwt(iss="https://id", sub="ada")}
+    identity = Identity(lambda: choose(settings(), env))
+    told: list[str] = []
+    identity.on_change(lambda: told.append(identity.choice.person()))
+    identity.choice  # noqa: B018 - it is chosen when it is first asked for
+    env["CONVEX_AUTH_TOKEN"] = jwt(iss="https://id", sub="ada", jti=2)
+    identity.look()
+    env["CONVEX_AUTH_TOKEN"] = jwt(iss="https://id", sub="eve")
+    identity.look()
+    assert told == ["https://id|eve"]
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -97,11 +96,9 @@ def _command(settings: IPyClaude) -> Choice | None:
         return None
     from .command import CommandToken
 
+    source = CommandToken(settings.token_command)
     words = f"The program {settings.token_command[0]!r}."
-    # Whose token it prints, only the server says: it is one person's until then. Its arguments
-    # may be secret.
-    person = hashlib.sha256(json.dumps(settings.token_command).encode()).hexdigest()
-    return Choice("command", words, CommandToken(settings.token_command), lambda: person)
+    return Choice("command", words, source, lambda: source.person)
 
 
 def _jupyterhub(env: Mapping[str, str]) -> Choice | None:
@@ -121,6 +118,7 @@ class Identity:
     def __init__(self, choose: Callable[[], Choice]) -> None:
         self._choose = choose
         self._choice: Choice | None = None
+        self._person = ""
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -128,22 +126,47 @@ class Identity:
         """What is chosen; decided when it is first asked for."""
         if self._choice is None:
             self._choice = self._choose()
+            self._person = self._choice.person()
         return self._choice
 
     def choose_again(self) -> Choice:
         """Decide anew: somebody signed in or out."""
         self._choice = None
         choice = self.choice
-        for listener in list(self._listeners):
-            listener()
+        self._tell()
         return choice
 
+    def look(self) -> None:
+        """See whether the tokens are somebody else's by now: nobody has to sign in for that."""
+        person = self.choice.person()
+        if person != self._person:
+            self._person = person
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self._listeners):
+            listener()
+
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` when somebody signed in or out here; return the unsubscriber."""
+        """Call `listener` (any thread) when somebody signed in or out; return the unsubscriber."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     async def token(self, force_refresh: bool) -> Token | None:
         """Return a token of the chosen source, None if nobody is signed in."""
         source = self.choice.source
-        return None if source is None else await source.token(force_refresh)
+        token = None if source is None else await source.token(force_refresh)
+        # Before anybody uses it: what is open may be the last person's.
+        await asyncio.to_thread(self.look)
+        return token
+
+    async def learn(self) -> None:
+        """Learn whose the tokens are, where only the program that prints them can say.
+
+        Raises
+        ------
+        TokenUnavailable
+            It says nothing now.
+        """
+        if self.choice.kind == "command":
+            await self.token(False)

@@ -18,6 +18,7 @@ from typing import Any, cast
 from ..exceptions import TokenUnavailable
 from ..messages import now_ms
 from . import Token
+from .claims import person_of
 from .hiding import brief, hide_tokens
 from .renewing import Renewing
 
@@ -45,6 +46,8 @@ class CommandToken:
     ) -> None:
         self._command = tuple(command)
         self._timeout = timeout
+        #: Whose the last token was, as it says itself; empty until there is one.
+        self.person = ""
         self._kept = Renewing(self._run, now=now)
 
     async def token(self, force_refresh: bool) -> Token | None:
@@ -82,7 +85,9 @@ class CommandToken:
             raise self._failed(why)
         if len(out) > _MOST_BYTES:
             raise self._failed(f"It printed {len(out):,} bytes; a token is no more than 64 KiB.")
-        return self._read(out.decode(errors="replace").strip())
+        token = self._read(out.decode(errors="replace").strip())
+        self.person = "" if token is None else person_of(token.reveal())
+        return token
 
     def _read(self, text: str) -> Token | None:
         if not text:
