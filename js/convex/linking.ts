@@ -5,6 +5,7 @@ import { notFound, refusal } from "./model/errors";
 import { joinUsers, moveRows } from "./model/joining";
 import { dropLinks, findLink, LINK_MS, openLink, whoIs } from "./model/links";
 import { checkRateLimit, rateLimit } from "./model/rates";
+import { checkHash } from "./model/sha256";
 import { identitiesOf, userOf } from "./model/users";
 import { linkedIdentity } from "./model/values";
 
@@ -23,7 +24,7 @@ export const start = authedMutation({
   returns: v.union(v.object({ expiresAt: v.number() }), refused),
   handler: async (ctx, { codeHash }) => {
     const maker = whoIs(await identityOf(ctx));
-    if (!/^[0-9a-f]{64}$/.test(codeHash)) throw refusal("Invalid", "That is no SHA-256 in hex.");
+    checkHash(codeHash);
     const may = await rateLimit(ctx, { name: "linkStart", key: ctx.user._id });
     if (!may.ok) return tooOften(may);
     await dropLinks(ctx);

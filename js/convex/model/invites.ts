@@ -5,7 +5,7 @@ import { type Access, accessTo, type Writing } from "./access";
 import { refusal } from "./errors";
 import { COUNTS, checkSize, TEXT_BYTES } from "./limits";
 import { giveRole, isAbove, join, ownMember } from "./members";
-import { hashOf } from "./sha256";
+import { checkHash, hashOf } from "./sha256";
 import { sharedRow } from "./shared";
 import type { GuestRole } from "./values";
 
@@ -40,8 +40,7 @@ export async function createInvite(ctx: Writing, { sessionId }: Access, wish: Wi
 
 function checkWish({ invite, codeHash, uses, ttlMs }: Wish) {
   checkSize("An invitation's id", invite, TEXT_BYTES);
-  if (!/^[0-9a-f]{64}$/.test(codeHash))
-    throw refusal("Invalid", "`codeHash` is no sha256 in lower-case hex.");
+  checkHash(codeHash);
   if (!Number.isInteger(uses) || uses < 1 || uses > MOST_USES)
     throw refusal("Invalid", `An invitation is for 1 to ${MOST_USES} uses.`);
   if (!(ttlMs > 0 && ttlMs <= LONGEST_MS))

@@ -1,9 +1,16 @@
 import { sha256 as digest } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { refusal } from "./errors";
 
 /** Return what is kept of a secret that was drawn at random: its sha256 in hex. */
 export function hashOf(secret: string): string {
   return bytesToHex(digest(utf8ToBytes(secret)));
+}
+
+/** Refuse what a client can't have made of a code by `hashOf`. */
+export function checkHash(codeHash: string) {
+  if (!/^[0-9a-f]{64}$/.test(codeHash))
+    throw refusal("Invalid", "`codeHash` is no sha256 in lower-case hex.");
 }
 
 /**

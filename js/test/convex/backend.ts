@@ -150,6 +150,11 @@ export async function refused(call: Promise<unknown>): Promise<Record<string, Va
   throw new Error("It was not refused.");
 }
 
+/** Do what was put off until later, and what that puts off. */
+export async function finishJobs(backend: Backend) {
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+}
+
 /** Post a file, as a client does to an upload URL. */
 export async function upload(backend: Backend, data: ArrayBuffer): Promise<Id<"_storage">> {
   return await backend.run(async (ctx) => await ctx.storage.store(new Blob([data])));
@@ -158,4 +163,9 @@ export async function upload(backend: Backend, data: ArrayBuffer): Promise<Id<"_
 export async function sha256Of(data: ArrayBuffer): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Hash a code, as a client does. */
+export async function hashOf(code: string): Promise<string> {
+  return await sha256Of(new TextEncoder().encode(code).buffer);
 }

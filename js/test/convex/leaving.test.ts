@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import {
   ADA,
   type Backend,
   EVE,
+  finishJobs,
   info,
   makeBackend,
   message,
@@ -24,15 +25,12 @@ beforeEach(() => {
   ada = backend.withIdentity(ADA);
   eve = backend.withIdentity(EVE);
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
 
 const identity = (of: typeof ADA) => `${of.issuer}|${of.subject}`;
 
 async function erase(of: typeof ADA) {
   await backend.mutation(internal.users.erase, { identity: identity(of) });
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  await finishJobs(backend);
 }
 
 test("a person goes with all that is theirs, and nobody else's", async () => {
@@ -74,7 +72,7 @@ test("what they wrote in others' sessions stays, by the name it was written unde
   await write(person, api.messages.append, { session, messages: [message("hers")] });
   const { tokenIdentifier } = await write(person, api.users.ensure, {});
   await backend.mutation(internal.users.erase, { identity: tokenIdentifier });
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  await finishJobs(backend);
   const left = await eve.query(api.messages.before, { session });
   expect(left.messages).toMatchObject([{ author: { name: "Grace", me: false } }]);
   expect(await eve.query(api.sharing.members, { session })).toHaveLength(1);

@@ -1,10 +1,6 @@
 /** How two identities become one person's, step by step. */
 import { api } from "../../convex/_generated/api";
-import { newId, type Person, sha256Of, write } from "./backend";
-
-export async function hashOf(code: string) {
-  return await sha256Of(new TextEncoder().encode(code).buffer);
-}
+import { hashOf, newId, type Person, write } from "./backend";
 
 /** Make a code; return it. */
 export async function start(maker: Person): Promise<string> {

@@ -4,6 +4,8 @@ import {
   ADA,
   type Backend,
   EVE,
+  finishJobs,
+  hashOf,
   info,
   makeBackend,
   message,
@@ -12,7 +14,7 @@ import {
   refused,
   write,
 } from "./backend";
-import { hashOf, linkUp, redeemed, start } from "./linked";
+import { linkUp, redeemed, start } from "./linked";
 import { everything, invite, makeWorld } from "./world";
 
 const HERE = { issuer: "https://a.test", subject: "ada", name: "Ada" };
@@ -32,7 +34,7 @@ beforeEach(() => {
   eve = backend.withIdentity(EVE);
 });
 
-const moved = async () => await backend.finishAllScheduledFunctions(vi.runAllTimers);
+const moved = async () => await finishJobs(backend);
 const me = async (who: Person) => (await write(who, api.users.ensure, {})).userId;
 const identities = async (who: Person) =>
   (await who.query(api.linking.mine, {})).identities.map((each) => each.tokenIdentifier);

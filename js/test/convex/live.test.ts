@@ -2,7 +2,16 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import type { Delta } from "../../convex/model/values";
-import { type Backend, begin, info, message, type Person, refused, write } from "./backend";
+import {
+  type Backend,
+  begin,
+  finishJobs,
+  info,
+  message,
+  type Person,
+  refused,
+  write,
+} from "./backend";
 import { everything } from "./world";
 
 let backend: Backend;
@@ -55,7 +64,7 @@ describe("a streaming answer", () => {
       await push(...Array.from({ length: 50 }, (_, k) => piece(50 * n + k, "x")));
     const landed = message("x", { clientId: "m" });
     await write(ada, api.messages.append, { session, messages: [landed] });
-    await backend.finishAllScheduledFunctions(vi.runAllTimers);
+    await finishJobs(backend);
     expect((await everything(backend)).streams).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import { hashOf } from "../../convex/model/sha256";
 import { API_VERSION } from "../../convex/version";
-import { type Backend, makeBackend, refused } from "./backend";
+import { type Backend, finishJobs, makeBackend, refused } from "./backend";
 
 const EMAIL = "ada@example.test";
 const NOW = Date.UTC(2026, 10, 1);
@@ -39,7 +39,7 @@ async function signingKey() {
 
 const ask = async (email = EMAIL) =>
   await backend.action(api.accounts.mailCode, { email, api: API_VERSION });
-const sent = async () => await backend.finishAllScheduledFunctions(vi.runAllTimers);
+const sent = async () => await finishJobs(backend);
 const redeem = async (code: string, more: { email?: string; password?: string } = {}) =>
   await backend.action(api.accounts.redeem, { email: EMAIL, code, api: API_VERSION, ...more });
 

@@ -6,6 +6,7 @@ import {
   type Backend,
   begin,
   bytes,
+  finishJobs,
   message,
   newId,
   type Person,
@@ -190,7 +191,7 @@ describe("transcripts", () => {
     await append([chunk()], { subpath: "agents/1" });
     const remove = async (more: object) => {
       await write(ada, api.transcripts.remove, { session, claudeSessionId: "c", ...more });
-      await backend.finishAllScheduledFunctions(vi.runAllTimers);
+      await finishJobs(backend);
       return (await everything(backend)).transcripts?.length;
     };
     expect(await remove({ subpath: "agents/1" })).toBe(150);
@@ -262,7 +263,7 @@ describe("files", () => {
     await save(bytes(100));
     const sweep = async () => {
       await backend.mutation(internal.sweeps.uploads, {});
-      await backend.finishAllScheduledFunctions(vi.runAllTimers);
+      await finishJobs(backend);
     };
     await sweep();
     expect(await stored()).toBe(121);

@@ -4,6 +4,7 @@ import {
   ADA,
   type Backend,
   EVE,
+  finishJobs,
   info,
   makeBackend,
   message,
@@ -181,7 +182,7 @@ describe("deleting", () => {
       });
     await write(ada, api.sessions.remove, { session: names.session });
     expect(await get(names.session)).toBeNull();
-    await backend.finishAllScheduledFunctions(vi.runAllTimers);
+    await finishJobs(backend);
     const after = await everything(backend);
     for (const [table, rows] of Object.entries(before)) {
       if (["sessions", "presence", "beats", "users", "identities", "links"].includes(table))

@@ -6,6 +6,7 @@ import {
   type Backend,
   begin,
   EVE,
+  finishJobs,
   info,
   message,
   newId,
@@ -173,7 +174,7 @@ describe("an invitation", () => {
     expect((await everything(backend)).invites).toHaveLength(1);
     await write(ada, api.sessions.remove, { session });
     expect(await redeem(eve, code)).toMatchObject(BAD);
-    await backend.finishAllScheduledFunctions(vi.runAllTimers);
+    await finishJobs(backend);
     expect((await everything(backend)).invites).toEqual([]);
   });
 
@@ -380,7 +381,7 @@ describe("a member's list", () => {
     expect(left).toMatchObject({ clientId: session, name: "", cwd: "", role: "viewer" });
     expect(left?.deletedAt).toBe(NOW);
     await write(ada, api.sessions.remove, { session });
-    await backend.finishAllScheduledFunctions(vi.runAllTimers);
+    await finishJobs(backend);
     const [gone] = await changed(two.person);
     expect(gone).toMatchObject({ clientId: session, name: "", role: "viewer" });
     expect(gone?.deletedAt).toBeGreaterThan(0);
@@ -486,7 +487,7 @@ describe("somebody who is out", () => {
       else if (how === "lowered") await setRole(userId, "viewer");
       else await write(person, api.sharing.leave, { session });
       await landing;
-      await backend.finishAllScheduledFunctions(vi.runAllTimers);
+      await finishJobs(backend);
       expect(await get(ada)).toMatchObject({ isClaudeBusy: false, phase: { type: "idle" } });
       expect(await ada.query(api.streams.tail, { session })).toMatchObject({ deltas: [] });
       const asked = await ada.query(api.approvals.open, { session });

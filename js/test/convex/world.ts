@@ -4,6 +4,7 @@ import type { Id } from "../../convex/_generated/dataModel";
 import {
   type Backend,
   bytes,
+  hashOf,
   info,
   message,
   newId,
@@ -131,7 +132,7 @@ export async function invite(
   }: { role?: "viewer" | "editor"; invite?: string; uses?: number; ttlMs?: number } = {},
 ) {
   const code = `code-${newId()}`;
-  const codeHash = await sha256Of(new TextEncoder().encode(code).buffer);
+  const codeHash = await hashOf(code);
   const wish = { session, codeHash, role, invite: newId(), uses: 1, ttlMs: 60_000, ...more };
   await write(owner, api.sharing.invite, wish);
   return code;
