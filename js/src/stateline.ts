@@ -100,8 +100,10 @@ function syncWords({ sync, waiting, detail, server }: Status): string {
       return "Saved on this machine";
     case "synced":
       return `Synced${where}`;
+    case "sending": // without a number: it would run on all through a turn
+      return `Syncing…${where}`;
     case "waiting":
-      return `${waiting} waiting to sync${where}`;
+      return waiting ? `${waiting} waiting to sync${where}` : `Signing in…${where}`;
     case "offline":
       return `Offline${queue}. Saved on this machine`;
     case "signed_out":

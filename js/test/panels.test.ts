@@ -167,6 +167,20 @@ describe("the panels", () => {
     await frame();
     expect(one(el, "state-line").textContent).toContain("Not synced: quota reached");
   });
+
+  test("the state line says the same all through a turn, however much has yet to go", async () => {
+    const said = new Set<string | null>();
+    const { model, el } = await ready({ status: status({ sync: "sending", server: "lab" }) });
+    for (const waiting of [0, 3, 1]) {
+      model.events({ type: "status", status: status({ sync: "sending", waiting, server: "lab" }) });
+      await frame();
+      said.add(one(el, "state-line").querySelector("[role=status]")?.textContent ?? null);
+    }
+    expect([...said]).toEqual(["Syncing… (lab)"]);
+    model.events({ type: "status", status: status({ sync: "waiting", waiting: 0 }) });
+    await frame();
+    expect(one(el, "state-line").textContent).toContain("Signing in…");
+  });
 });
 
 describe("company", () => {

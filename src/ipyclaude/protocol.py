@@ -77,8 +77,10 @@ class Holder(Wire):
 class Status(Wire):
     """The state line: how saving goes, and what the session runs with."""
 
-    #: `local`: kept on this machine only; the others come with a replica.
-    sync: Literal["local", "synced", "waiting", "offline", "signed_out", "refused"] = "local"
+    #: `local`: kept on this machine only; the others come with a replica (`Standing`).
+    sync: Literal["local", "synced", "sending", "waiting", "offline", "signed_out", "refused"] = (
+        "local"
+    )
     waiting: int = 0
     detail: Text = ""
     #: Why the running turn goes on without the other servers' leave; empty if it has it.

@@ -57,13 +57,13 @@ def waiting(replica: Replica, sessions: Collection[str] | None) -> int:
     """Count what has yet to be sent of sessions, None for all."""
     if sessions is None:
         return replica.standing().waiting.rows
-    return sum(replica.standing(each).waiting.rows for each in sessions)
+    return sum(replica.waiting(each).rows for each in sessions)
 
 
 def _useless(standing: Standing, stuck: float) -> bool:
     if standing.sync == "signed_out":
         return True
-    return standing.sync != "waiting" and stuck >= PATIENCE
+    return standing.sync not in ("sending", "waiting") and stuck >= PATIENCE
 
 
 @contextmanager

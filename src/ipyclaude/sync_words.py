@@ -34,13 +34,14 @@ def standing_rows(standing: Standing, parked: Sequence[OutboxRow]) -> list[Row]:
     queue = f"{changes(waiting.rows)}, since {ago(waiting.since)}" if waiting.since else ""
     words = {
         "synced": f"synced. {standing.detail}",
+        "sending": f"sending: {queue or 'a turn is running'}",
         "waiting": f"waiting: {queue or 'signing in'}",
         "offline": f"offline. {standing.detail} It goes on by itself",
         "signed_out": f"signed out. {standing.detail}",
         "refused": "refused" if waiting.parked else f"refused. {standing.detail}",
     }
     rows: list[Row] = [("sync", words[standing.sync])]
-    if queue and standing.sync != "waiting":
+    if queue and standing.sync not in ("sending", "waiting"):
         rows.append(("waiting", queue))
     if standing.sync == "signed_out":
         rows.append(("do", "%claude_session login, or set CONVEX_AUTH_TOKEN"))

@@ -35,6 +35,8 @@ def table(standing: Standing, *parked: OutboxRow) -> dict[str, object]:
         (stands("waiting", 3), "waiting: 3 changes, since 2 d ago"),
         (stands("waiting", 1), "waiting: 1 change, since 2 d ago"),
         (stands("waiting"), "waiting: signing in"),
+        (stands("sending", 3), "sending: 3 changes, since 2 d ago"),
+        (stands("sending"), "sending: a turn is running"),
         (stands("offline", 2, detail="No net."), "offline. No net. It goes on by itself"),
         (stands("signed_out", detail="Nobody."), "signed out. Nobody."),
         (stands("refused", detail="Other account."), "refused. Other account."),

@@ -143,7 +143,7 @@ def _question(app: App, info: SessionInfo, *, everywhere: bool) -> str:
         return f"Delete {what}? [y/N] "
     if everywhere:
         return f"Delete {what} in Convex and on all servers? [y/N] "
-    unsent = app.sync.replica.standing(info.client_id).waiting.rows
+    unsent = app.sync.replica.waiting(info.client_id).rows
     lost = f" {changes(unsent)} not sent yet will be lost." if unsent else ""
     return f"Delete {what} on this machine?{lost} Convex keeps the rest. [y/N] "
 

@@ -91,6 +91,11 @@ class Company:
         lease = self._leases.get(session_id)
         return lease.alone if lease is not None and (lease.held or not now) else ""
 
+    @property
+    def running(self) -> bool:
+        """Whether a turn of this kernel runs in a session that others may have."""
+        return any(lease.held for lease in self._leases.values())
+
     def on_growing(self, listener: Callable[[Sequence[Value]], None]) -> None:
         """Call `listener` on the loop with pieces of answers that grow on other servers."""
         self._listeners.append(listener)

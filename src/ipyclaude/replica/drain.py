@@ -112,6 +112,10 @@ class Drain:
         """Look at the outbox again."""
         self._woken.set()
 
+    def flows(self, *, running: bool) -> bool:
+        """Say whether what waits does so by intent: a turn runs, here or in another kernel."""
+        return not self._pace.failing and (running or self._pace.holds_back())
+
     def resume(self) -> None:
         """Try at once what failed: the network is back, or somebody acted."""
         self._pace.resume()

@@ -124,8 +124,7 @@ class ServerLease:
             await self._free(held.holder)
             held, next_seq = await self._acquire()
         self.held = held is None
-        if self.alone:
-            self._room.tell()
+        self._room.tell()
         if self.granted:
             await self._catch_up(next_seq - 1)
         return held
@@ -192,8 +191,7 @@ class ServerLease:
         It expires by itself where that can't be told.
         """
         self.held = False
-        if self.alone:
-            self._room.tell()
+        self._room.tell()
         if self._giving_back is None or self._giving_back.done():
             self._giving_back = asyncio.ensure_future(self._release())
         return self._giving_back

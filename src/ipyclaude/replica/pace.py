@@ -86,6 +86,16 @@ class Pace:
         now = self._clock()
         return [sid for sid, rhythm in self._sessions.items() if rhythm.not_before > now]
 
+    def holds_back(self) -> bool:
+        """Say whether what a running turn wrote waits for more."""
+        now = self._clock()
+        return any(r.busy and r.not_before > now for r in self._sessions.values())
+
+    @property
+    def failing(self) -> bool:
+        """Whether a session's last call failed."""
+        return any(rhythm.failures for rhythm in self._sessions.values())
+
     def stopped(self) -> bool:
         """Say whether nothing may be sent now."""
         return self._stopped_until > self._clock()

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
 from ..messages import SessionInfo, Value, now_ms
-from ..store.replication import Kind, OutboxRow, Replication
+from ..store.replication import Kind, OutboxRow, Replication, Waiting
 from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import in_time
@@ -18,8 +18,9 @@ from .company import Company
 from .drain import Drain
 from .opened import PATIENCE, OpenSessions
 from .sessions import SessionList
-from .standing import Standing, another_account, fault
+from .standing import Patience, Standing, Sync, another_account, fault
 from .tail import SessionTail
+from .telling import Teller
 from .transcripts import ReplicatedTranscripts
 from .usage import Meter
 from .versions import Versions
@@ -100,7 +101,12 @@ class Replica:
         #: Another kernel sends and keeps the list for this one.
         self._kept_by_another = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._listeners: list[Callable[[], None]] = []
+        self._patience = Patience()
+        self._teller = Teller(self.standing)
+        #: Calls a listener on the loop when it stands another way; returns the unsubscriber.
+        self.on_change = self._teller.on_change
+        #: Tells whoever listens that it stands another way.
+        self.tell = self._teller.tell
         self._stops: list[Callable[[], None]] = []
         self._me: str | None = None
         self._told: str | None = None
@@ -164,7 +170,7 @@ class Replica:
         await self._transcripts.close()
         await self._cloud.close()
         await self._meter.note()
-        self._listeners.clear()
+        self._teller.close()
 
     async def sign_in_anew(self) -> None:
         """Go on as who is signed in now, if this file belongs to that account; else stand still."""
@@ -288,19 +294,13 @@ class Replica:
 
     # -- how it stands ------------------------------------------------------------------
 
-    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` on the loop when it stands another way; return the unsubscriber."""
-        self._listeners.append(listener)
+    def waiting(self, session_id: str) -> Waiting:
+        """Return what one session has to send."""
+        return self.replication.waiting(session_id, without=self._without)
 
-        def unsubscribe() -> None:
-            with contextlib.suppress(ValueError):
-                self._listeners.remove(listener)
-
-        return unsubscribe
-
-    def standing(self, session_id: str | None = None) -> Standing:
-        """Return how it stands, with a session or with all."""
-        waiting = self.replication.waiting(session_id, without=self._without)
+    def standing(self) -> Standing:
+        """Return how it stands."""
+        waiting = self.replication.waiting(without=self._without)
         state = self._cloud.state
         error = str(self._error) if self._error is not None else ""
         refusal = self._versions.refusal or self._refusal
@@ -314,8 +314,16 @@ class Replica:
             rows = self.replication.parked(1)
             why = rows[0].parked or "" if rows else ""
             return Standing("refused", waiting, why, error)
-        sync = "waiting" if waiting.rows or not self._signed_in.is_set() else "synced"
-        return Standing(sync, waiting, state.detail, error)
+        return Standing(self._going(waiting), waiting, state.detail, error)
+
+    def _going(self, waiting: Waiting) -> Sync:
+        """Say how sending goes; the same all through a turn, unless something holds it up."""
+        running = self.company.running
+        unsent = waiting.rows > 0 or not self._signed_in.is_set()
+        flows = self._signed_in.is_set() and self._drain.flows(running=running)
+        if self._patience.is_over(waits=unsent and not flows):
+            return "waiting"
+        return "sending" if unsent or running else "synced"
 
     @property
     def ahead(self) -> float:
@@ -357,6 +365,7 @@ class Replica:
     def wrote(self) -> None:
         """Look for something new to send."""
         self._drain.wake()
+        self._teller.wrote()
 
     def _heard(self, values: Sequence[Value]) -> None:
         self._drain.heard(values)
@@ -364,6 +373,7 @@ class Replica:
         for value in values:
             if isinstance(value, SessionInfo) and (value.deleted_at or value.role == "none"):
                 self.leave(value.client_id)
+        self._teller.wrote()
 
     def _became(self, state: CloudState) -> None:
         if state.kind in ("online", "connecting"):
@@ -382,8 +392,3 @@ class Replica:
         self._error = error
         self._progress.set()
         self.tell()
-
-    def tell(self) -> None:
-        """Tell whoever listens that it stands another way."""
-        for listener in list(self._listeners):
-            listener()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +11,12 @@ from ..exceptions import CloudError, CloudRefused
 from ..store.replication import Waiting
 from ..store.sqlite import SqliteStore
 
-Sync = Literal["synced", "waiting", "offline", "signed_out", "refused"]
+#: `sending` is as it should be: it goes up, or will at the turn's next pause; what is `waiting`
+#: has been for a while.
+Sync = Literal["synced", "sending", "waiting", "offline", "signed_out", "refused"]
+
+#: How long something is on its way before it is said to wait, in seconds.
+PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,23 @@ class Standing:
     waiting: Waiting
     detail: str
     error: str = ""
+
+
+class Patience:
+    """Tells what is on its way from what waits for long; times are of the monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: float | None = None
+
+    def is_over(self, *, waits: bool) -> bool:
+        """Note whether something waits now that should go; say whether that is so for long."""
+        if not waits:
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = self._clock()
+        return self._clock() - self._since >= PATIENCE
 
 
 def another_account(store: SqliteStore, stands: str) -> CloudRefused:
