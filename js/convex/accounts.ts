@@ -15,6 +15,7 @@ import {
   type Refresh,
   readRefresh,
   refreshText,
+  type SigningKey,
   signingKey,
   signToken,
 } from "./model/tokens";
@@ -30,7 +31,7 @@ export const signIn = openAction({
   args: { email: v.string(), password: v.string() },
   returns: tokens,
   handler: async (ctx, { email, password }): Promise<Tokens> => {
-    signingKey();
+    const key = await signingKey();
     const { retryAt, passwordHash } = await ctx.runMutation(internal.credentials.attempt, {
       email,
     });
@@ -42,7 +43,7 @@ export const signIn = openAction({
       passwordHash,
       ...kept(refresh),
     });
-    return await answer(person, refresh);
+    return await answer(key, person, refresh);
   },
 });
 
@@ -54,7 +55,7 @@ export const mailCode = openAction({
   args: { email: v.string() },
   returns: v.null(),
   handler: async (ctx, { email }): Promise<null> => {
-    signingKey();
+    await signingKey();
     mailer();
     const retryAt = await ctx.runMutation(internal.credentials.askForMail, { email });
     if (retryAt !== null) throw tooOften(retryAt);
@@ -62,14 +63,17 @@ export const mailCode = openAction({
   },
 });
 
-/** Sign in by a code, from the administrator or a mail; with a password, set it. */
+/**
+ * Sign in by a code, from the administrator or a mail; with a password, set it. A code is too long
+ * to be guessed: so it isn't counted by address, and lets in whom others' guesses keep out.
+ */
 export const redeem = openAction({
   args: { email: v.string(), code: v.string(), password: v.optional(v.string()) },
   returns: tokens,
   handler: async (ctx, { email, code, password }): Promise<Tokens> => {
-    signingKey();
+    const key = await signingKey();
     if (password !== undefined) checkPassword(password);
-    const { retryAt } = await ctx.runMutation(internal.credentials.attempt, { email });
+    const retryAt = await ctx.runMutation(internal.credentials.attemptCode, {});
     if (retryAt !== null) throw tooOften(retryAt);
     const refresh = newRefresh();
     const person = await ctx.runMutation(internal.credentials.redeem, {
@@ -78,7 +82,7 @@ export const redeem = openAction({
       ...(password === undefined ? {} : { passwordHash: hashPassword(password) }),
       ...kept(refresh),
     });
-    return await answer(person, refresh);
+    return await answer(key, person, refresh);
   },
 });
 
@@ -87,13 +91,14 @@ export const refresh = openAction({
   args: { refreshToken: v.string() },
   returns: tokens,
   handler: async (ctx, { refreshToken }): Promise<Tokens> => {
+    const key = await signingKey();
     const last = readRefresh(refreshToken);
     const next = newRefresh(last.key);
     const person = await ctx.runMutation(internal.credentials.renew, {
       ...kept(last),
       nextHash: hashOf(next.secret),
     });
-    return await answer(person, next);
+    return await answer(key, person, next);
   },
 });
 
@@ -111,12 +116,9 @@ function kept({ key, secret }: Refresh) {
   return { key, secretHash: hashOf(secret) };
 }
 
-async function answer(person: Person | null, refresh: Refresh): Promise<Tokens> {
+async function answer(key: SigningKey, person: Person | null, refresh: Refresh): Promise<Tokens> {
   if (person === null) throw badSignIn();
-  return {
-    token: await signToken(signingKey(), person),
-    refreshToken: refreshText(refresh),
-  };
+  return { token: await signToken(key, person), refreshToken: refreshText(refresh) };
 }
 
 function checkPassword({ length }: string) {

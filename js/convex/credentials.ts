@@ -6,6 +6,7 @@ import {
   accountOf,
   addCode,
   addSignIn,
+  countAny,
   countMail,
   countTry,
   dropCodes,
@@ -13,6 +14,7 @@ import {
   endSignIn,
   forgetTries,
   personOf,
+  removeAccount,
   rotate,
   useCode,
 } from "./model/accounts";
@@ -40,6 +42,13 @@ export const attempt = internalMutation({
     const account = await accountOf(ctx.db, email);
     return { retryAt, passwordHash: (retryAt === null && account?.passwordHash) || null };
   },
+});
+
+/** Count a try of a code; return when the next one is free. */
+export const attemptCode = internalMutation({
+  args: {},
+  returns: v.union(v.number(), v.null()),
+  handler: async (ctx) => await countAny(ctx, "signIns"),
 });
 
 /** Begin a sign-in of whoever knew the password of this hash. */
@@ -153,11 +162,9 @@ export const remove = internalMutation({
   returns: v.boolean(),
   handler: async (ctx, { email }) => {
     const account = await accountOf(ctx.db, email);
-    await dropCodes(ctx, email);
-    if (account === null) return false;
-    await endAll(ctx, account._id);
-    await ctx.db.delete("accounts", account._id);
-    return true;
+    if (account === null) await dropCodes(ctx, email);
+    else await removeAccount(ctx, account);
+    return account !== null;
   },
 });
 

@@ -48,8 +48,8 @@ export const ensure = authedMutation({
 });
 
 /**
- * Delete a person by one of their identities, with all that is theirs; for an administrator's
- * `npx convex run`. What they wrote in other people's sessions is part of those, and stays.
+ * Delete a person by one of their identities, with all that is theirs, accounts of this deployment
+ * too; for an administrator's `npx convex run`. What they wrote in other people's sessions is part of those, and stays.
  */
 export const erase = internalMutation({
   args: { identity: v.string() },

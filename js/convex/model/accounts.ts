@@ -3,7 +3,7 @@ import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader, MutationCtx } from "../_generated/server";
 import { rateLimit, resetRateLimit } from "./rates";
 import { hashOf } from "./sha256";
-import type { Person } from "./tokens";
+import { ourIssuers, type Person } from "./tokens";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -33,7 +33,15 @@ async function count(
   all: "signIns" | "mails",
 ) {
   const said = await rateLimit(ctx, { name: own, key: hashOf(plainEmail(email)) });
-  const { ok, retryAt } = said.ok ? await rateLimit(ctx, { name: all }) : said;
+  return said.ok ? await countAny(ctx, all) : freeAt(said);
+}
+
+/** Count what anybody may do so often, whatever the address; in the same way. */
+export async function countAny(ctx: MutationCtx, name: "signIns" | "mails") {
+  return freeAt(await rateLimit(ctx, { name }));
+}
+
+function freeAt({ ok, retryAt }: { ok: boolean; retryAt?: number | undefined }) {
   return ok ? null : (retryAt ?? Date.now() + MINUTE);
 }
 
@@ -46,6 +54,22 @@ export async function accountOf(db: DatabaseReader, email: string) {
     .query("accounts")
     .withIndex("by_email", (q) => q.eq("email", plainEmail(email)))
     .unique();
+}
+
+/** Remove an account with its codes and sign-ins. */
+export async function removeAccount(ctx: MutationCtx, { _id, email }: Doc<"accounts">) {
+  await dropCodes(ctx, email);
+  await endAll(ctx, _id);
+  await ctx.db.delete("accounts", _id);
+}
+
+/** Find the account of an identity, if it is one of this deployment's. */
+export async function accountBehind(db: DatabaseReader, identity: string) {
+  const at = identity.lastIndexOf("|");
+  const id = db.normalizeId("accounts", identity.slice(at + 1));
+  // Any other issuer may call its people as it likes, like our accounts, too.
+  if (id === null || !ourIssuers().includes(identity.slice(0, at))) return null;
+  return await db.get("accounts", id);
 }
 
 export function personOf({ _id, email, name }: Doc<"accounts">): Person {

@@ -1,6 +1,7 @@
 /** How a person goes with all that is theirs, in bounded batches, when an administrator says so. */
 import type { Doc } from "../_generated/dataModel";
 import type { MutationCtx } from "../_generated/server";
+import { accountBehind, removeAccount } from "./accounts";
 import { readUpTo } from "./limits";
 import { dismiss } from "./members";
 import { bury } from "./removal";
@@ -42,8 +43,12 @@ export async function eraseUser(ctx: MutationCtx, user: Doc<"users">): Promise<b
     left -= found.rows.length;
     if (found.more || left === 0) return true;
   }
-  for (const { _id } of await identitiesOf(ctx.db, user._id))
-    await ctx.db.delete("identities", _id);
+  const identities = await identitiesOf(ctx.db, user._id);
+  for (const { tokenIdentifier } of [user, ...identities]) {
+    const account = await accountBehind(ctx.db, tokenIdentifier);
+    if (account !== null) await removeAccount(ctx, account);
+  }
+  for (const { _id } of identities) await ctx.db.delete("identities", _id);
   for (const { _id } of [...(await stubsOf(ctx.db, user._id)), user])
     await ctx.db.delete("users", _id);
   return false;

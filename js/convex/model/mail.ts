@@ -3,7 +3,7 @@ import { refusal } from "./errors";
 
 // https://www.crockford.com/base32.html: no I, L, O and U. As src/ipyclaude/codes.py has it.
 const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** 50 bits, for ten minutes and ten tries: short enough to be typed from a telephone. */
+/** 50 bits, for ten minutes and 2,400 tries of all: short enough to be typed from a telephone. */
 const LENGTH = 10;
 
 interface Mailer {

@@ -7,9 +7,9 @@ const HOUR = 60 * MINUTE;
 export const { checkRateLimit, rateLimit, resetRateLimit } = defineRateLimits({
   linkStart: { kind: "token bucket", rate: 10, period: HOUR },
   linkRedeem: { kind: "token bucket", rate: 5, period: HOUR },
-  // By address, known or not; so that nobody is shut out for long by others who guess.
+  // Passwords, by address, known or not. Whom others' guesses keep out comes in by a code.
   signIn: { kind: "token bucket", rate: 10, period: 15 * MINUTE },
-  // By all together: what a flood may cost the deployment.
+  // Passwords and codes, by all together: what a flood may cost the deployment.
   signIns: { kind: "token bucket", rate: 240, period: MINUTE },
   // By address, known or not; so that nobody's letter box is filled by others.
   mail: { kind: "token bucket", rate: 5, period: HOUR },

@@ -1,5 +1,5 @@
 /** Tokens of people with an account of this deployment. */
-import { base64url, importPKCS8, SignJWT } from "jose";
+import { base64url, type CryptoKey, importPKCS8, SignJWT } from "jose";
 import { refusal } from "./errors";
 
 /** As Convex Auth has it: known to be signed by Convex's runtime. */
@@ -7,11 +7,10 @@ const ALGORITHM = "RS256";
 const AUDIENCE = "ipyclaude";
 const LASTS = "10 min";
 
-/** What `ipyclaude deploy --accounts` put into the deployment's variable. */
-interface SigningKey {
+export interface SigningKey {
   issuer: string;
   kid: string;
-  pkcs8: string;
+  key: CryptoKey;
 }
 
 export interface Person {
@@ -20,15 +19,30 @@ export interface Person {
   name: string;
 }
 
-/** Return the key to sign with, or refuse: this deployment has no accounts. */
-export function signingKey(): SigningKey {
+/** Return the names by which Convex knows this deployment's accounts from those of others. */
+export function ourIssuers(): string[] {
+  const providers = JSON.parse(process.env.IPYCLAUDE_ACCOUNTS || "[]") as { issuer: string }[];
+  return providers.map(({ issuer }) => issuer);
+}
+
+/** Whether this deployment has accounts of its own: `ipyclaude deploy --accounts` made a key. */
+export function hasAccounts(): boolean {
+  return Boolean(process.env.IPYCLAUDE_ACCOUNTS_KEY);
+}
+
+/**
+ * Return the key to sign with, or refuse: this deployment has no accounts. It is asked for before
+ * anything is used up, so that a key that is missing or broken costs nobody a code or a sign-in.
+ */
+export async function signingKey(): Promise<SigningKey> {
   const text = process.env.IPYCLAUDE_ACCOUNTS_KEY;
   if (!text) throw refusal("NoAccounts", "This deployment has no accounts of its own.");
-  return JSON.parse(text) as SigningKey;
+  const { issuer, kid, pkcs8 } = JSON.parse(text) as Record<"issuer" | "kid" | "pkcs8", string>;
+  return { issuer, kid, key: await importPKCS8(pkcs8, ALGORITHM) };
 }
 
 /** Make the token by which Convex knows a person, for ten minutes. */
-export async function signToken({ issuer, kid, pkcs8 }: SigningKey, person: Person) {
+export async function signToken({ issuer, kid, key }: SigningKey, person: Person) {
   const { subject, email, name } = person;
   // Whoever has the account was invited at this address or got a code there.
   return await new SignJWT({ name, email, email_verified: true })
@@ -39,7 +53,7 @@ export async function signToken({ issuer, kid, pkcs8 }: SigningKey, person: Pers
     .setIssuedAt()
     .setExpirationTime(LASTS)
     .setJti(random(16))
-    .sign(await importPKCS8(pkcs8, ALGORITHM));
+    .sign(key);
 }
 
 /** Return random bytes as text. */

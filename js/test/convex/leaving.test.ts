@@ -1,4 +1,4 @@
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import {
   ADA,
@@ -24,6 +24,9 @@ beforeEach(() => {
   backend = makeBackend();
   ada = backend.withIdentity(ADA);
   eve = backend.withIdentity(EVE);
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
 });
 
 const identity = (of: typeof ADA) => `${of.issuer}|${of.subject}`;
@@ -65,6 +68,35 @@ test("any of their identities names them, and none is left", async () => {
   const nobody = backend.mutation(internal.users.erase, { identity: identity(ADA) });
   expect(await refused(nobody)).toMatchObject({ code: "NotFound" });
 });
+
+test("their accounts go too, with password, codes and sign-ins; nobody else's do", async () => {
+  vi.stubEnv("IPYCLAUDE_ACCOUNTS", JSON.stringify([{ issuer: "https://accounts.test" }]));
+  const [hers, others] = [await addAccount("ada@example.test"), await addAccount("eve@x.test")];
+  const account = { issuer: "https://accounts.test", subject: hers };
+  const kept = await everything(backend);
+  await write(ada, api.sessions.create, { session: info() });
+  await linkUp(ada, backend.withIdentity({ ...ADA, ...account }));
+  // Another issuer may call its people as our accounts are called.
+  await write(backend.withIdentity({ ...EVE, subject: others }), api.users.ensure, {});
+  await erase({ ...EVE, subject: others });
+  for (const table of ["accounts", "accountCodes", "signIns"])
+    expect((await everything(backend))[table], table).toEqual(kept[table]);
+  await erase(ADA);
+  const after = await everything(backend);
+  for (const table of ["accounts", "accountCodes", "signIns"])
+    expect(after[table], table).toEqual(kept[table]?.slice(1));
+});
+
+async function addAccount(email: string) {
+  const code = { email, name: "", codeHash: email, expiresAt: Date.now() + 1e9 };
+  return await backend.run(async (ctx) => {
+    await ctx.db.insert("accountCodes", code);
+    const accountId = await ctx.db.insert("accounts", { email, name: "", passwordHash: "x" });
+    const signIn = { accountId, key: email, secretHash: "x", rotatedAt: 0, expiresAt: 1e15 };
+    await ctx.db.insert("signIns", signIn);
+    return accountId;
+  });
+}
 
 test("what they wrote in others' sessions stays, by the name it was written under", async () => {
   const { clientId: session } = await write(eve, api.sessions.create, { session: info() });

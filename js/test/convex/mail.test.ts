@@ -80,6 +80,12 @@ describe("a code by mail", () => {
     expect((await backend.action(api.accounts.signIn, given)).token).toBeTruthy();
   });
 
+  test("is not to be guessed: all together try 240 a minute", async () => {
+    for (let n = 0; n < 240; n++)
+      expect(await refused(redeem("WRONG"))).toMatchObject({ code: "BadSignIn" });
+    expect(await refused(redeem("WRONG"))).toMatchObject({ code: "RateLimited" });
+  });
+
   test("lasts ten minutes", async () => {
     const [first, second] = [await codeByMail(), await codeByMail()];
     vi.setSystemTime(Date.now() + 9 * MINUTE);
@@ -112,6 +118,19 @@ describe("a code by mail", () => {
     expect(text).not.toContain(code);
     expect(text).not.toContain(code.slice(0, 5));
   });
+});
+
+test.each(["", "{}"])("a sign-in outlives a signing key that is %j for a while", async (key) => {
+  const { refreshToken } = await redeem(await codeByMail());
+  const renew = async () =>
+    await backend.action(api.accounts.refresh, { refreshToken, api: API_VERSION });
+  const good = process.env.IPYCLAUDE_ACCOUNTS_KEY;
+  vi.stubEnv("IPYCLAUDE_ACCOUNTS_KEY", key);
+  await expect(renew()).rejects.toThrow();
+  vi.stubEnv("IPYCLAUDE_ACCOUNTS_KEY", good);
+  // Too late for a token that was used up and comes again.
+  vi.setSystemTime(Date.now() + 2 * MINUTE);
+  expect((await renew()).token).toBeTruthy();
 });
 
 describe("whoever asks", () => {
