@@ -27,7 +27,7 @@ _app = get_ipython().magics_manager.registry["ClaudeMagics"].open()
 def _note(events):
     now = time.time() * 1000
     _marks.extend((each.s, now) for each in events if type(each).__name__ == "Delta")
-_app.runtime.loop.call_soon_threadsafe(lambda: _app.session_for(None).subscribe(_note))
+_app.runtime.loop.call_soon_threadsafe(lambda: _app.sessions.for_cell(None).subscribe(_note))
 """
 TELL = "print(json.dumps(_marks)); _marks.clear()"
 #: Runs a cell; tells when each mark was painted (epoch ms), and how long the page's long tasks

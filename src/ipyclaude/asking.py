@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import attachments
 from .display import bundle
 from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
-from .extension import App, working_folder_note
+from .extension import App
 from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextBlock
 from .notebook.context import cell_text
 from .notebook.masking import mask
@@ -21,6 +21,7 @@ from .output import Output, show
 from .permissions import Asker, parse_rule, shown, suggest
 from .runtime import Interrupted
 from .session import Session
+from .sessions import working_folder_note
 from .stored import StoredAnswers
 from .terminal import Printer, approval_text
 from .turn import Answer, Question
@@ -78,7 +79,7 @@ class Asking:
             )
         for rule in asked.allow:
             parse_rule(rule)
-        session = app.session_for(asked.session)
+        session = app.sessions.for_cell(asked.session)
         shaped_by: list[object] = [schema, asked.model, asked.effort, asked.plan]
         digest = prompt_hash(content, shaped_by)
         stored = None if asked.again else self._stored(session, digest)

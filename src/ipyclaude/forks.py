@@ -66,8 +66,8 @@ async def _copy(
     stays = info.local and info.role == "owner"
     local = {"local": True, "keep_local": info.keep_local} if stays else {}
     whose = f" ({info.owner})" if info.owner else ""
-    copy = app.create(
-        name or app.free_name(f"{info.name}-fork"),
+    copy = app.sessions.create(
+        name or app.sessions.free_name(f"{info.name}-fork"),
         claude_id=claude_id,
         **local,
         title=info.title,

@@ -31,7 +31,7 @@ async def invite(app: App, session_id: str, role: GuestRole) -> ShareResult:
         The server can't be asked.
     """
     app.policy.check_sharing()
-    sync, info = app.synced(), app.find(session_id)
+    sync, info = app.synced(), app.sessions.find(session_id)
     check_owns(info, "share it")
     if info.local:
         raise UsageMistake(

@@ -34,7 +34,7 @@ def moved(app: App, shell: Any, recorder: Recorder) -> App:
     SessionBusy
         Claude still works for who was.
     """
-    working = [session.info.name for session in app.open_sessions if session.running]
+    working = [session.info.name for session in app.sessions.opened if session.running]
     if working:
         raise SessionBusy(
             f"Claude is still working in session {working[0]!r}.",
@@ -51,7 +51,7 @@ def when_away(app: App, settle: Callable[[App], None]) -> None:
     """Let an idle kernel go over by itself: who signed in by a chat runs no cell."""
 
     def idle() -> None:
-        if any(session.running for session in app.open_sessions) or app.host.busy:
+        if any(session.running for session in app.sessions.opened) or app.host.busy:
             return  # the next cell goes over
         settle(app)
 

@@ -133,7 +133,8 @@ _APP = "get_ipython().magics_manager.registry['ClaudeMagics'].app"
 _ASK = f"""
 from ipyclaude.messages import TextBlock
 from ipyclaude.turn import Question
-session = {_APP}.attach({_APP}.find("of-eve"))
+sessions = {_APP}.sessions
+session = sessions.attach(sessions.find("of-eve"))
 asked = {_APP}.runtime.submit(session.ask(Question((TextBlock(text="slowly"),))))
 """
 

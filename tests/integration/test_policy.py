@@ -49,7 +49,7 @@ def test_a_turn_cannot_go_beyond(nb: Notebook, model: ScriptedModel) -> None:
         (
             "from ipyclaude.magics import _loaded\napp = _loaded.open()\n"
             "wish = {'model': None, 'mode': 'bypassPermissions', 'effort': None}\n"
-            "app.configure(app.session_for(None), **wish)",
+            "app.configure(app.sessions.for_cell(None), **wish)",
             "permission mode",
         ),
         ("%claude_session sync", "may not be replicated"),

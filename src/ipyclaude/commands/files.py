@@ -21,7 +21,7 @@ from .registry import arg, command, my_name, whole
     session=True,
 )
 def _export(app: App, args: argparse.Namespace) -> None:
-    info = whole(app, app.find(args.name))
+    info = whole(app, app.sessions.find(args.name))
     path = export(app.store, info, args.file, force=args.force, me=my_name(app))
     show_text(f"Written to {path}.")
 

@@ -34,7 +34,7 @@ def _context(app: App, args: argparse.Namespace) -> None:
         context.budget = args.budget
     if args.plots is not None:
         context.plots = args.plots == "on"
-    along = context.look(app.session_for(None).info.client_id)
+    along = context.look(app.sessions.for_cell(None).info.client_id)
     if context.budget == 0:
         show_text("Nothing goes along with a prompt: the budget is 0 (context --budget TOKENS).")
     elif not along.text:
@@ -51,7 +51,7 @@ def _context(app: App, args: argparse.Namespace) -> None:
     arg("--force", action="store_true", help="files too that were changed since"),
 )
 def _undo(app: App, args: argparse.Namespace) -> None:
-    session = app.session_for(None)
+    session = app.sessions.for_cell(None)
     session.check_free()
     session_id, checkpoints = session.info.client_id, app.checkpoints
     turn = checkpoints.last(session_id)

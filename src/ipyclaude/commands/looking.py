@@ -7,8 +7,9 @@ import html
 
 from ..display import bundle, bylines, safe_markdown, todo_lines, visible
 from ..exporting import all_messages
-from ..extension import App, working_folder_note
+from ..extension import App
 from ..messages import Message, SessionInfo
+from ..sessions import working_folder_note
 from ..sharing_words import role_rows
 from ..store.replication import Replication
 from ..tables import ago, money, show_bundle, show_table, show_text, size
@@ -19,7 +20,7 @@ from .registry import COMMANDS, arg, chosen, command, count, my_name, whole
 def _status(app: App, _: argparse.Namespace) -> None:
     from .syncing import sync_rows  # whose commands come later in the help
 
-    session = app.current
+    session = app.sessions.current
     rows: list[tuple[str, object]] = []
     if session is None:
         rows.append(("session", "none is current yet: %claude makes or resumes one"))
@@ -61,7 +62,7 @@ def _list(app: App, args: argparse.Namespace) -> None:
         words = f"No session matches {query!r}." if query else "There is no session yet."
         show_text(words)
         return
-    current = app.current.info.client_id if app.current else None
+    current = app.sessions.current_id
     rows = [_row(info, current) for info in found[:limit]]
     more = "More with --all, or give words to search for." if len(found) > limit else ""
     show_table(("", "name", "title", "last active", "messages", "cost", "id"), rows, caption=more)

@@ -6,12 +6,13 @@ import argparse
 from typing import Any
 
 from ..exceptions import SessionNameTaken, TurnStopped, UsageMistake
-from ..extension import App, working_folder_note
+from ..extension import App
 from ..forks import fork
 from ..leases import until_free
 from ..messages import SessionInfo
 from ..output import show_widget
 from ..roles import check_owns
+from ..sessions import working_folder_note
 from ..sync_words import changes
 from ..tables import ago, show_text
 from .confirming import confirmed
@@ -30,10 +31,12 @@ def _new(app: App, args: argparse.Namespace) -> None:
     known = app.store.session(args.name) if args.name else None
     # Run All must not make a second one each time.
     fields: dict[str, Any] = {"local": True, "keep_local": True} if args.local else {}
-    app.current = app.attach(known) if known is not None else app.create(args.name, **fields)
+    sessions = app.sessions
+    session = sessions.attach(known) if known is not None else sessions.create(args.name, **fields)
+    sessions.current = session
     words = "exists; opened it" if known is not None else "is new"
-    here = " It stays on this machine." if args.local and app.current.info.local else ""
-    show_text(f"Session {app.current.info.name!r} {words}.{here}")
+    here = " It stays on this machine." if args.local and session.info.local else ""
+    show_text(f"Session {session.info.name!r} {words}.{here}")
 
 
 @command(
@@ -44,8 +47,8 @@ def _new(app: App, args: argparse.Namespace) -> None:
     session=True,
 )
 def _open(app: App, args: argparse.Namespace) -> None:
-    session = app.attach(app.find(args.name))
-    app.current = session
+    session = app.sessions.attach(app.sessions.find(args.name))
+    app.sessions.current = session
     info = session.refresh()
     lines = [f"Session {info.name!r}: {info.message_count} messages, {ago(info.last_activity_at)}."]
     note = working_folder_note(info)
@@ -54,7 +57,7 @@ def _open(app: App, args: argparse.Namespace) -> None:
 
 @command("rename", "give the current session another name", arg("name", metavar="NAME"))
 def _rename(app: App, args: argparse.Namespace) -> None:
-    session = app.session_for(None)
+    session = app.sessions.for_cell(None)
     _check_free(app, args.name, session.info.client_id)
     old = session.info.name
     session.rename(args.name)
@@ -75,11 +78,11 @@ def _check_free(app: App, name: str, own: str = "") -> None:
     arg("--at", metavar="MESSAGE", help="id of the last message to copy"),
 )
 def _fork(app: App, args: argparse.Namespace) -> None:
-    source = app.session_for(None)
+    source = app.sessions.for_cell(None)
     if args.name:
         _check_free(app, args.name)
-    app.current = app.attach(fork(app, source, args.name or "", args.at))
-    info = app.current.info
+    info = fork(app, source, args.name or "", args.at)
+    app.sessions.current = app.sessions.attach(info)
     show_text(f"Session {info.name!r} is a copy of {source.info.name!r}; it is current now.")
 
 
@@ -106,7 +109,7 @@ def _wait(app: App, args: argparse.Namespace) -> None:
 )
 def _close(app: App, args: argparse.Namespace) -> None:
     info = chosen(app, args.name)
-    app.drop(info.client_id)
+    app.sessions.drop(info.client_id)
     show_text(f"Session {info.name!r} is closed; %claude_session open brings it back.")
 
 
@@ -119,7 +122,7 @@ def _close(app: App, args: argparse.Namespace) -> None:
     session=True,
 )
 def _delete(app: App, args: argparse.Namespace) -> None:
-    info = app.find(args.name)
+    info = app.sessions.find(args.name)
     replicated = app.sync is not None and not info.local
     if args.everywhere and not replicated:
         app.synced()
@@ -128,12 +131,12 @@ def _delete(app: App, args: argparse.Namespace) -> None:
     if not confirmed(app, _question(app, info, everywhere=args.everywhere), yes=args.yes):
         show_text("Nothing was deleted.")
         return
-    app.drop(info.client_id)
+    app.sessions.drop(info.client_id)
     if replicated and not args.everywhere:
         words = "deleted here; Convex and your other servers keep it"
     else:
         words = "deleted here, and everywhere once Convex is told" if replicated else "deleted"
-    app.remove(info, everywhere=args.everywhere)
+    app.sessions.remove(info, everywhere=args.everywhere)
     show_text(f"Session {info.name!r} is {words}.")
 
 

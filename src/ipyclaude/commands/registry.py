@@ -82,14 +82,14 @@ def command(
 
 def chosen(app: App, name: str | None) -> SessionInfo:
     """Return the session that a subcommand is about: the named one, else the current one."""
-    return app.find(name) if name else app.session_for(None).refresh()
+    return app.sessions.find(name) if name else app.sessions.for_cell(None).refresh()
 
 
 def whole(app: App, info: SessionInfo) -> SessionInfo:
     """Return a session with all that was said in it here, if that can be had."""
     if app.sync is None or info.local:
         return info
-    session = app.attach(info)
+    session = app.sessions.attach(info)
     app.complete(session)
     return session.refresh()
 

@@ -24,14 +24,14 @@ def _allow(app: App, args: argparse.Namespace) -> None:
         _list_rules(app)
         return
     parse_rule(rule)
-    session_id = app.session_for(None).info.client_id if args.session else None
+    session_id = app.sessions.for_cell(None).info.client_id if args.session else None
     app.permissions.remember(rule, session_id=session_id)
     where = "in this session" if args.session else "in all sessions"
     show_text(f"{rule} runs unasked {where}; %claude_session revoke takes it back.")
 
 
 def _list_rules(app: App) -> None:
-    session_id = app.current.info.client_id if app.current else None
+    session_id = app.sessions.current_id
     rows: list[tuple[object, ...]] = [
         (number, rule.behavior, rule.pattern, "this session" if rule.session_id else "all")
         for number, rule in enumerate(app.store.rules(session_id), 1)
@@ -46,7 +46,7 @@ def _list_rules(app: App) -> None:
 
 @command("revoke", "take a rule back", arg("rule", nargs="+", metavar="RULE|NUMBER"))
 def _revoke(app: App, args: argparse.Namespace) -> None:
-    session_id = app.current.info.client_id if app.current else None
+    session_id = app.sessions.current_id
     for rule in _chosen(app.store.rules(session_id), " ".join(args.rule)):
         app.permissions.revoke(rule)
         show_text(f"{rule.pattern} is revoked.")

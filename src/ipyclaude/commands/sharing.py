@@ -88,7 +88,7 @@ def _let_editors_answer(app: App, info: SessionInfo, *, may: bool, yes: bool) ->
         if not confirmed(app, question, yes=yes):
             show_text(words.answers_stand(info, may=info.editors_may))
             return
-    app.attach(info).let_editors_answer(may)
+    app.sessions.attach(info).let_editors_answer(may)
     show_text(words.answers_stand(info, may=may))
 
 
@@ -105,9 +105,9 @@ def _join(app: App, args: argparse.Namespace) -> None:
     code = plain(" ".join(args.code))
     words.check_code(code)
     info = wait(app, sync.sharing.redeem(code))
-    if info.client_id in {each.info.client_id for each in app.open_sessions}:
-        app.drop(info.client_id)  # it may have been opened while it was not shared
-    app.current = app.attach(info)
+    if info.client_id in {each.info.client_id for each in app.sessions.opened}:
+        app.sessions.drop(info.client_id)  # it may have been opened while it was not shared
+    app.sessions.current = app.sessions.attach(info)
     show_text(words.joined(info))
 
 
@@ -225,7 +225,7 @@ def _leave(app: App, args: argparse.Namespace) -> None:
             f"Session {info.name!r} is your own.",
             fix="%claude_session unshare ends its sharing, delete deletes it.",
         )
-    app.attach(info).check_free()
+    app.sessions.attach(info).check_free()
     if info.role != "none":
         send_now(app, sync, [info.client_id], repr(info.name))
         wait(app, sync.sharing.leave(info))
@@ -254,6 +254,6 @@ def _take_over(app: App, args: argparse.Namespace) -> None:
     if not confirmed(app, words.take_over_question(info, who, clock(writer.since)), yes=args.yes):
         show_text("Nothing was ended.")
         return
-    app.attach(info)
+    app.sessions.attach(info)
     wait(app, sync.take_over(info))
     show_text(f"Session {info.name!r} is yours to prompt in. What {writer.name} had got is kept.")

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 def sync_rows(app: App) -> list[Row]:
     """Say how replication stands; rows of `%claude_session status`."""
-    info = app.current.info if app.current is not None else None
+    current = app.sessions.current
+    info = current.info if current is not None else None
     if app.sync is None:
         return [("sync", "local: kept on this machine only")]
     replica = app.sync.replica
@@ -64,7 +65,7 @@ def _sync(app: App, args: argparse.Namespace) -> None:
         raise UsageMistake(
             "These don't go together.", fix="Use one of NAME, --all, --retry, --drop."
         )
-    only = app.find(args.name).client_id if args.name else None
+    only = app.sessions.find(args.name).client_id if args.name else None
     if args.drop:
         _drop(app, sync, only, yes=args.yes)
     elif args.retry:
@@ -76,7 +77,7 @@ def _sync(app: App, args: argparse.Namespace) -> None:
     elif args.all:
         ids = Replication(app.store).only_here()
         for session_id in ids:
-            app.send(app.find(session_id))
+            app.send(app.sessions.find(session_id))
         count = f"{len(ids):,} session{'' if len(ids) == 1 else 's'}"
         _send(app, sync, None, count if ids else "Everything")
     else:
@@ -146,7 +147,7 @@ def _watch(app: App, args: argparse.Namespace) -> None:
 
         show_widget(WatchChat(info.client_id, desk=app))
         return
-    session = app.attach(whole(app, info))
+    session = app.sessions.attach(whole(app, info))
     printer = Printer(None)
     unsubscribe = session.subscribe(printer.heard)
     show_text(f"Following {info.name!r}; Ctrl-C ends that.")
