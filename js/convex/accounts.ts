@@ -6,10 +6,11 @@ import { v } from "convex/values";
 import { internal } from "./_generated/api";
 import { openAction } from "./functions";
 import { refusal } from "./model/errors";
-import { mailer } from "./model/mail";
+import { hasMail, mailer } from "./model/mail";
 import { hashPassword, isPassword } from "./model/passwords";
 import { hashOf } from "./model/sha256";
 import {
+  hasAccounts,
   newRefresh,
   type Person,
   type Refresh,
@@ -25,6 +26,13 @@ const LONGEST = 256;
 
 const tokens = v.object({ token: v.string(), refreshToken: v.string() });
 type Tokens = typeof tokens.type;
+
+/** Say what there is to sign in with: accounts, and mails with codes. */
+export const offers = openAction({
+  args: {},
+  returns: v.object({ accounts: v.boolean(), mail: v.boolean() }),
+  handler: async () => ({ accounts: hasAccounts(), mail: hasAccounts() && hasMail() }),
+});
 
 /** Sign in by e-mail and password. */
 export const signIn = openAction({

@@ -1,5 +1,6 @@
 /** Who is signed in to Convex, and signing in and out: a button in the head, and its panel. */
 
+import { AccountForm, EMPTY } from "./accountform";
 import { copyButton } from "./actions";
 import { button, h, setText } from "./dom";
 import { Failure } from "./failure";
@@ -23,6 +24,10 @@ export class Account {
   private readonly body = h("div", { class: "ipc-account", "data-ipc": "account-body" });
   private readonly failure = new Failure("account-failure");
   private readonly keep = h("input", { type: "checkbox", "data-ipc": "keep" });
+  private readonly form = new AccountForm(
+    (unsent) => void this.ask(unsent),
+    () => this.keep.checked,
+  );
   private readonly hint = `ipc-keep-hint-${++views}`;
   private drawn: Who | null = null;
 
@@ -53,12 +58,15 @@ export class Account {
     this.opener.setAttribute("aria-label", label);
     this.opener.title = label;
     this.el.dataset.state = who.state;
-    const hadFocus = this.popover.panel.contains(document.activeElement);
+    const focused = document.activeElement;
+    const hadFocus = this.popover.panel.contains(focused);
     setText(this.words, wordsFor(who));
     if (who.error) this.failure.showInfo(who.error);
     else this.failure.clear();
     this.body.replaceChildren(...this.bodyFor(who));
-    if (hadFocus && !this.popover.panel.contains(document.activeElement)) this.focus();
+    if (!hadFocus || this.popover.panel.contains(document.activeElement)) return;
+    if (this.popover.panel.contains(focused)) (focused as HTMLElement).focus();
+    else this.focus();
   }
 
   destroy(): void {
@@ -117,7 +125,10 @@ export class Account {
       const begin = () => void this.ask({ ...EMPTY, way, keep: this.keep.checked });
       return button("sign-in", label, begin, label) as HTMLElement;
     });
-    if (who.accounts) parts.push(this.form());
+    if (who.accounts) {
+      this.form.draw(who);
+      parts.push(this.form.el);
+    }
     if (!parts.length) return [];
     const keep = "Stay signed in here, in all notebooks";
     this.keep.setAttribute("aria-describedby", this.hint);
@@ -132,28 +143,6 @@ export class Account {
     ];
   }
 
-  private form(): HTMLElement {
-    const email = h("input", { type: "email", required: true, autocomplete: "username" });
-    const password = h("input", {
-      type: "password",
-      required: true,
-      autocomplete: "current-password",
-    });
-    const submit = (event: Event): void => {
-      event.preventDefault();
-      const typed = { email: email.value, password: password.value };
-      password.value = "";
-      void this.ask({ ...EMPTY, keep: this.keep.checked, ...typed });
-    };
-    return h(
-      "form",
-      { submit, "data-ipc": "account-form" },
-      h("label", {}, "E-mail", email),
-      h("label", {}, "Password", password),
-      h("button", { type: "submit", class: "ipc-button", "data-ipc": "sign-in" }, "Sign in"),
-    );
-  }
-
   private async ask(unsent: Unsent): Promise<void> {
     this.failure.clear();
     try {
@@ -163,8 +152,6 @@ export class Account {
     }
   }
 }
-
-const EMPTY = { type: "sign_in", way: "", keep: false, email: "", password: "" } as const;
 
 /** Say what is only here: it goes when a person says so, never by itself. */
 function offer(count: number): string {

@@ -89,6 +89,8 @@ export const EMPTY: State = {
     only_here: 0,
     ways: [],
     accounts: false,
+    mail: false,
+    mailed: "",
     prompt: null,
     error: null,
   },

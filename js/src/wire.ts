@@ -35,6 +35,7 @@ export type Request =
   | p.TakeOver
   | p.Configure
   | p.SignIn
+  | p.MailCode
   | p.CancelSignIn
   | p.SignOut
   | p.ListRules
@@ -69,6 +70,7 @@ export interface Results {
   take_over: null;
   configure: p.Status;
   sign_in: null;
+  mail_code: null;
   cancel_sign_in: null;
   sign_out: null;
   rules: p.RulesResult;

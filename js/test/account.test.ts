@@ -5,6 +5,13 @@ import { all, frame, last, one, press, ready } from "./helpers";
 const LINK = "https://id.test/device?code=ABCD";
 const PROMPT = { url: LINK, shown: "https://id.test/device", code: "ABCD" };
 
+function field(el: HTMLElement, label: string): HTMLInputElement {
+  const found = [...el.querySelectorAll("label")].find((each) => each.textContent === label);
+  const input = found?.querySelector("input");
+  if (!input) throw new Error(`no ${label}`);
+  return input;
+}
+
 describe("signing in", () => {
   test("without Convex there is nothing to sign in to", async () => {
     const { el } = await ready();
@@ -76,6 +83,47 @@ describe("signing in", () => {
     expect(last(model)).toMatchObject({ email: "ada@example.test", password: "secret" });
     expect(password.value).toBe("");
     expect(el.innerHTML).not.toContain("secret");
+  });
+
+  test("a code is mailed if there is mail, and then asked for in every chat", async () => {
+    const out = who({ state: "out", accounts: true });
+    const { model, el } = await ready({ who: out });
+    model.answers.mail_code = () => null;
+    model.answers.sign_in = () => null;
+    one(el, "account").click();
+    expect(all(el, "mail-code")).toEqual([]);
+    model.events({ type: "who", who: { ...out, mail: true } });
+    await frame();
+    const email = field(el, "E-mail");
+    one(el, "mail-code").click();
+    expect(model.sent.some(({ type }) => type === "mail_code")).toBe(false);
+    email.value = "ada@example.test";
+    email.focus();
+    one(el, "mail-code").click();
+    expect(last(model)).toMatchObject({ type: "mail_code", email: "ada@example.test" });
+    model.events({ type: "who", who: { ...out, mail: true, mailed: "ada@example.test" } });
+    await frame();
+    expect(document.activeElement).toBe(email);
+    expect(one(el, "mailed").textContent).toContain("If ada@example.test has an account");
+    field(el, "Code").value = "ABCDE-FGHJK";
+    one<HTMLFormElement>(el, "account-form").requestSubmit();
+    const typed = { email: "ada@example.test", password: "", code: "ABCDE-FGHJK" };
+    expect(last(model)).toMatchObject({ type: "sign_in", ...typed });
+    expect(field(el, "Code").value).toBe("");
+  });
+
+  test("a code that was given needs no mail", async () => {
+    const { el } = await ready({ who: who({ state: "out", accounts: true }) });
+    one(el, "use-code").click();
+    expect(field(el, "Code")).toBeTruthy();
+    one(el, "use-code").click();
+    expect(all(el, "account-form")[0]?.querySelectorAll("input").length).toBe(2);
+  });
+
+  test("without accounts and providers there is nothing to fill in, and why is said", async () => {
+    const { el } = await ready({ who: who({ state: "out", by: "No accounts." }) });
+    expect(all(el, "account-form")).toEqual([]);
+    expect(one(el, "account-words").textContent).toContain("No accounts.");
   });
 
   test("whose sign-in comes from outside is shown, and nothing to press", async () => {

@@ -250,10 +250,14 @@ class ClaudeChat(View):
         super().close()
 
     async def _on_sign_in(self, request: r.SignIn) -> None:
-        typed = Account(request.email.strip(), request.password.get_secret_value())
+        code, password = request.code.get_secret_value(), request.password.get_secret_value()
+        typed = Account(request.email.strip(), password, code.strip())
         account = None if request.way else typed
         asking = ChatAsking(keep=request.keep, account=account)
         await self._desk.entrance.sign_in(request.way or NAME, asking)
+
+    async def _on_mail_code(self, request: r.MailCode) -> None:
+        await self._desk.entrance.mail_code(request.email.strip())
 
     async def _on_cancel_sign_in(self, request: r.CancelSignIn) -> None:
         del request  # it says nothing more

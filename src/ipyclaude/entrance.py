@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .exceptions import IpyClaudeError, SignedOut, TokenUnavailable
-from .identity.accounts import NAME
+from .identity.accounts import NAME, Offers
 from .identity.choose import STORED, Choice, Identity
 from .identity.claims import read_claims
 from .identity.oidc import CodePrompt, DevicePrompt
@@ -22,6 +22,7 @@ from .runtime import Runtime
 from .settings import IPyClaude
 
 Listener = Callable[[Who], None]
+_NO_WAY = "This deployment has no accounts, and no provider is set (c.IPyClaude.providers)."
 
 
 class Entrance:
@@ -49,6 +50,8 @@ class Entrance:
         self._listeners: list[Listener] = []
         self._hears = False
         self._signing: asyncio.Task[None] | None = None
+        self._offers = Offers()
+        self._mailed = ""
         #: What the chats were told last.
         self.who = Who()
 
@@ -80,7 +83,9 @@ class Entrance:
             return
         if token is None:
             self._tell(self._nobody(choice))
+            await self._ask_offers(choice)
             return
+        self._mailed = ""
         claims = read_claims(token.reveal())
         name = claims.get("email") or claims.get("name") or claims.get("sub") or ""
         can_leave = choice.kind in STORED
@@ -92,9 +97,28 @@ class Entrance:
         s = self._settings
         if choice.kind not in ("none", *STORED) or s.identity not in ("auto", *STORED):
             return Who(state="out", by=choice.words)
-        accounts = s.identity == "convex_auth" or not s.providers
+        accounts = (s.identity == "convex_auth" or not s.providers) and self._offers.accounts
         ways = () if s.identity == "convex_auth" else tuple(sorted(s.providers))
-        return Who(state="out", ways=ways, accounts=accounts, error=error)
+        return Who(
+            state="out",
+            by="" if accounts or ways else _NO_WAY,
+            ways=ways,
+            accounts=accounts,
+            mail=accounts and self._offers.mail,
+            mailed=self._mailed,
+            error=error,
+        )
+
+    async def _ask_offers(self, choice: Choice) -> None:
+        """Learn what there is to sign in with; while the deployment can't say, accounts are."""
+        if choice.kind not in ("none", *STORED) or self._settings.identity == "none":
+            return
+        try:
+            self._offers = await self._sign_ins.offers()
+        except IpyClaudeError:
+            return
+        if self.who.state == "out":
+            self._tell(self._nobody(choice, self.who.error))
 
     def _tell(self, who: Who) -> None:
         if self._signing is not None and not self._signing.done() and who.state == "out":
@@ -114,7 +138,8 @@ class Entrance:
         asking.tell = self._wait_for
         self._wait_for(None)
         try:
-            await self._sign_ins.login(dict(self._settings.providers), way, asking)
+            providers = dict(self._settings.providers)
+            await self._sign_ins.login(providers, way, asking, code=asking.by_code)
         except IpyClaudeError as error:
             self._end(ErrorInfo(what=error.what, why=error.why, fix=error.fix))
             return
@@ -133,6 +158,12 @@ class Entrance:
     def _end(self, error: ErrorInfo | None) -> None:
         self._signing = None
         self._tell(self._nobody(self._identity.choice, error))
+
+    async def mail_code(self, email: str) -> None:
+        """Have a code mailed to an address; every chat then asks for it."""
+        await self._sign_ins.mail_code(email)
+        self._mailed = email
+        self._tell(self._nobody(self._identity.choice))
 
     async def cancel(self) -> None:
         """End a sign-in that waits."""
@@ -155,12 +186,17 @@ class ChatAsking:
     keep
         They agreed that the sign-in is kept in a file.
     account
-        E-mail and password, if they typed them.
+        E-mail and password, or a code, if they typed them.
     """
 
     def __init__(self, *, keep: bool, account: Account | None = None) -> None:
         self._keep, self._account = keep, account
         self.tell: Callable[[SignInPrompt], None] = lambda _: None
+
+    @property
+    def by_code(self) -> bool:
+        """True where they typed a code."""
+        return self._account is not None and bool(self._account.code)
 
     async def show_device(self, prompt: DevicePrompt) -> None:
         """Show the code and where to type it."""
@@ -176,12 +212,12 @@ class ChatAsking:
 
     async def account(self, *, code: bool) -> Account:
         """Return what was typed."""
-        if self._account is None or code:
+        if self._account is None or code != self.by_code:
             raise SignedOut("You are not signed in.", fix=f"%claude_session login {NAME}")
         return self._account
 
     async def by_mail(self, send: Callable[[str], Awaitable[None]]) -> NoReturn:
-        """A chat has no place for a code: it never asks for one."""
+        """A chat asks for the mail and for its code one after the other: never for both."""
         raise NotImplementedError(send)
 
     async def may_write(self, path: Path) -> bool:

@@ -141,8 +141,11 @@ class Who(Wire):
     only_here: int = 0
     #: The providers that one can sign in with.
     ways: tuple[Text, ...] = ()
-    #: One can sign in with e-mail and password.
+    #: One can sign in with e-mail and password, or a code.
     accounts: bool = False
+    #: A code can be mailed; the address where one went.
+    mail: bool = False
+    mailed: Text = ""
     #: What a sign-in that was begun waits for.
     prompt: SignInPrompt | None = None
     #: Why the last one came to nothing.

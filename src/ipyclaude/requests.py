@@ -309,12 +309,21 @@ class SignIn(_Request):
     """Begin to sign in. Result: null; `WhoChanged` tells what it waits for, and who it is."""
 
     type: Literal["sign_in"] = "sign_in"
-    #: A provider's name; empty for an account, with `email` and `password`.
+    #: A provider's name; empty for an account, with `email` and `password`, or a `code` and a new
+    #: password or none.
     way: Text = ""
     #: Where there is no keyring: keep it in a file of the person's.
     keep: bool = False
     email: Text = ""
     password: SecretStr = SecretStr("")
+    code: SecretStr = SecretStr("")
+
+
+class MailCode(_Request):
+    """Have a code mailed to an address, if it has an account. Result: null; then `WhoChanged`."""
+
+    type: Literal["mail_code"] = "mail_code"
+    email: Text
 
 
 class CancelSignIn(_Request):
@@ -393,6 +402,7 @@ Request = Annotated[
     | TakeOver
     | Configure
     | SignIn
+    | MailCode
     | CancelSignIn
     | SignOut
     | ListRules

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from convex_server import ConvexServer, deployed
 from live_notebook import Desk, LabNotebook
+from mails import letter_box
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from providers import CLIENT, OidcProvider, agree
 
-from ipyclaude.codes import hash_of, make_code, plain
+from ipyclaude.codes import hash_of, make_code
 from ipyclaude.messages import new_id
 
 PASSWORD = "correct horse battery"
@@ -120,25 +121,44 @@ def test_a_reload_still_shows_the_code_and_cancel_ends_it(
 
 
 def test_signing_in_by_an_account(desk: Desk, convex: ConvexServer) -> None:
-    """Without a provider the panel asks for e-mail and password; what is typed is kept nowhere
+    """Without a provider the panel asks for an account: by a code that was given, by e-mail and
+    password, or by a code that it has mailed, where there is mail. What is typed is kept nowhere
     on the page or in the notebook (S6), and a wrong one is told.
     """
     email, code = f"ada-{new_id()}@example.test", make_code()
     given = {"email": email, "codeHash": hash_of(code)}
     convex.call_as_admin("credentials:invite", given)
-    used = {"email": email, "code": plain(code), "password": PASSWORD, "api": 1}
-    convex.call("action", "accounts:redeem", used)
     nb = desk.open("%claude_session chat")
     chat = _chat(nb)
     _part(chat, "account").click()
+    expect(_part(chat, "mail-code")).to_have_count(0)
+    _part(chat, "use-code").click()
+    chat.get_by_label("E-mail").fill(email)
+    chat.get_by_label("Code", exact=True).fill(code)
+    chat.get_by_label("New password").fill(PASSWORD)
+    _part(chat, "sign-in").click()
+    signed_in = f"You are signed in as {email}"
+    expect(_part(chat, "account-words")).to_contain_text(signed_in)
+    with letter_box(convex) as mails:
+        _part(chat, "sign-out").click()
+        chat.get_by_label("E-mail").fill(email)
+        expect(_part(chat, "mail-code")).to_be_visible()
+        _part(chat, "mail-code").click()
+        expect(_part(chat, "mailed")).to_contain_text(f"If {email} has an account")
+        mailed = mails.code(email)
+    chat.get_by_label("Code", exact=True).fill(mailed)
+    _part(chat, "sign-in").click()
+    expect(_part(chat, "account-words")).to_contain_text(signed_in)
+    _part(chat, "sign-out").click()
+    _part(chat, "use-code").click()
     for password in ("a wrong one", PASSWORD):
         chat.get_by_label("E-mail").fill(email)
         chat.get_by_label("Password").fill(password)
         _part(chat, "sign-in").click()
         if password != PASSWORD:
             expect(_part(chat, "account-failure")).to_contain_text("This is not right")
-    expect(_part(chat, "account-words")).to_contain_text(f"You are signed in as {email}")
+    expect(_part(chat, "account-words")).to_contain_text(signed_in)
     saved = json.dumps(nb.save())
-    for secret in (PASSWORD, "a wrong one", "eyJ"):
+    for secret in (PASSWORD, "a wrong one", "eyJ", code, mailed):
         assert secret not in saved
         assert secret not in nb.page.content()

@@ -243,6 +243,7 @@ def email(ids: Ids) -> str:
 #: they tell a stranger of somebody's account has tests of its own (test_access.py).
 OPEN: dict[str, Callable[[Ids], Args]] = {
     "accounts:mailCode": lambda ids: {"email": email(ids)},
+    "accounts:offers": lambda _: {},
     "accounts:redeem": lambda ids: {"email": email(ids), "code": "guess", "password": PASSWORD},
     "accounts:refresh": lambda ids: {"refreshToken": f"{ids.client}.guess"},
     "accounts:signIn": lambda ids: {"email": email(ids), "password": "guess"},

@@ -16,14 +16,19 @@ from kernels import Kernel, Place
 from tokens import Issuer
 
 from ipyclaude.codes import hash_of, make_code
+from ipyclaude.entrance import Entrance
 from ipyclaude.exceptions import SettingsError, SignedOut, TokenUnavailable
 from ipyclaude.identity.accounts import API_VERSION, AccountsClient
+from ipyclaude.identity.choose import Identity, choose
 from ipyclaude.identity.claims import read_claims
 from ipyclaude.identity.sign_in import SignIns
 from ipyclaude.identity.stored import StoredSignIn
 from ipyclaude.identity.vault import FileVault, Kept
 from ipyclaude.messages import new_id, now_ms
+from ipyclaude.protocol import Who
 from ipyclaude.replica import API_VERSION as FUNCTIONS
+from ipyclaude.runtime import Runtime
+from ipyclaude.settings import IPyClaude
 from ipyclaude.testing import ScriptedModel
 from ipyclaude.testing.token_contract import Issuing, RenewingTokenContract
 
@@ -278,14 +283,29 @@ async def test_tokens_go_to_their_own_deployment(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_deployment_without_accounts_says_so(issuer: Issuer) -> None:
-    """Where the deployer wanted none, nobody can sign in by one, and is told what to do (S14)."""
+async def test_a_deployment_without_accounts_says_so(issuer: Issuer, tmp_path: Path) -> None:
+    """Where the deployer wanted none, nobody can sign in by one, and is told what to do (S14); a
+    chat offers none then, and goes on offering them where it can't ask.
+    """
     with ConvexServer(issuer) as server:
         server.deploy()
         server.set_env({"IPYCLAUDE_ACCOUNTS": "[]", "IPYCLAUDE_ACCOUNTS_KEY": ""})
         with pytest.raises(SettingsError, match="no accounts") as caught:
             await AccountsClient(server.url).sign_in("ada@example.test", PASSWORD)
         assert "ipyclaude deploy --accounts" in caught.value.fix
+        offered = [await _offered(url, tmp_path) for url in (server.url, "http://127.0.0.1:9")]
+    assert [who.accounts for who in offered] == [False, True]
+    assert "no accounts" in offered[0].by
+
+
+async def _offered(url: str, folder: Path) -> Who:
+    """Return what a chat shows where nobody is signed in."""
+    settings = IPyClaude(data_dir=str(folder), convex_url=url)
+    sign_ins = SignIns(folder, url, keyring=lambda: False)
+    identity = Identity(lambda: choose(settings, {}, sign_ins.choice))
+    entrance = Entrance(settings, Runtime(), sign_ins, identity)
+    await entrance.look()
+    return entrance.who
 
 
 def test_signing_in_from_a_notebook(convex: ConvexServer, tmp_path: Path) -> None:

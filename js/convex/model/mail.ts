@@ -12,13 +12,23 @@ interface Mailer {
   from: string;
 }
 
-/** Return by what to send mails, or refuse: the deployer has set none up. */
-export function mailer(): Mailer {
+function mailerSet(): Mailer | null {
   const url = process.env.IPYCLAUDE_MAIL_URL;
   const key = process.env.IPYCLAUDE_MAIL_KEY;
   const from = process.env.IPYCLAUDE_MAIL_FROM;
-  if (!url || !key || !from) throw refusal("NoMail", "This deployment sends no mails.");
-  return { url, key, from };
+  return url && key && from ? { url, key, from } : null;
+}
+
+/** Whether the deployer has set mail up. */
+export function hasMail(): boolean {
+  return mailerSet() !== null;
+}
+
+/** Return by what to send mails, or refuse: the deployer has set none up. */
+export function mailer(): Mailer {
+  const found = mailerSet();
+  if (found === null) throw refusal("NoMail", "This deployment sends no mails.");
+  return found;
 }
 
 /** Make a code, in the form in which it is hashed. */

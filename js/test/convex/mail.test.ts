@@ -161,7 +161,10 @@ describe("whoever asks", () => {
   });
 
   test.each(Object.keys(MAIL))("is told that there is no mail without %s", async (name) => {
+    const offers = async () => await backend.action(api.accounts.offers, { api: API_VERSION });
+    expect(await offers()).toEqual({ accounts: true, mail: true });
     vi.stubEnv(name, "");
+    expect(await offers()).toEqual({ accounts: true, mail: false });
     expect(await refused(ask())).toMatchObject({ code: "NoMail" });
     expect(await refused(ask("nobody@example.test"))).toMatchObject({ code: "NoMail" });
   });

@@ -6,6 +6,7 @@ each renewal, so `StoredSignIn` renews under its lock, as with any provider that
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -23,11 +24,24 @@ API_VERSION = 1
 NAME = "convex"
 
 
+@dataclass(frozen=True)
+class Offers:
+    """What a deployment has for signing in: accounts of its own, and mails with codes."""
+
+    accounts: bool = True
+    mail: bool = False
+
+
 class AccountsClient:
     """Talks to the accounts of one deployment, by its `CONVEX_URL`."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+
+    async def offers(self) -> Offers:
+        """Ask what there is to sign in with; an older deployment can't say, as one that is away."""
+        said = await self._call("offers")
+        return Offers(accounts=bool(said["accounts"]), mail=bool(said["mail"]))
 
     async def sign_in(self, email: str, password: str) -> Kept:
         """Sign in.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..exceptions import IpyClaudeError, SettingsError, SignedOut
-from .accounts import NAME, AccountsClient
+from .accounts import NAME, AccountsClient, Offers
 from .choose import Choice
 from .loopback import PASTED_REDIRECT, Loopback
 from .oidc import CodePrompt, DevicePrompt, OidcClient, Sleep
@@ -164,6 +164,20 @@ class SignIns:
             )
         return kept, await self._keep(kept, asking)
 
+    async def offers(self) -> Offers:
+        """Ask what the deployment has to sign in with.
+
+        Raises
+        ------
+        IpyClaudeError
+            It can't be asked, or is too old to say.
+        """
+        return await AccountsClient(self._deployment).offers()
+
+    async def mail_code(self, email: str) -> None:
+        """Have the deployment mail a code to an address, if it has an account."""
+        await AccountsClient(self._deployment).mail_code(email)
+
     async def _by_account(self, asking: Asking, *, code: bool, mail: bool) -> Kept:
         if not self._deployment:
             raise SettingsError(
@@ -175,7 +189,7 @@ class SignIns:
             return await client.redeem(given.email, given.code, given.password or None)
         given = await asking.account(code=code)
         if code:
-            return await client.redeem(given.email, given.code, given.password)
+            return await client.redeem(given.email, given.code, given.password or None)
         return await client.sign_in(given.email, given.password)
 
     async def _keep(self, kept: Kept, asking: Asking) -> Where:
