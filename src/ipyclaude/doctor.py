@@ -107,6 +107,23 @@ def check_store(settings: IPyClaude) -> Finding:
             return Finding("Store", f"{path} (made by the first prompt)")
         fix = "Set IPYCLAUDE_DATA_DIR to a folder that you may write in."
         return Finding("Store", f"{parent} cannot be written", fix)
+    return _opened(path)
+
+
+def check_others(settings: IPyClaude) -> list[Finding]:
+    """The stores of others who signed in here: those that can't be used, else how many."""
+    from .homes import stores
+
+    found = [_opened(path) for path in stores(settings.store_path)]
+    bad = [finding for finding in found if not finding.ok]
+    if bad or not found:
+        return bad
+    others = "1 other" if len(found) == 1 else f"{len(found)} others"
+    words = f"and {others} in {settings.store_path.parent / 'people'}, for who signed in here later"
+    return [Finding("Store", words)]
+
+
+def _opened(path: Path) -> Finding:
     from .store.sqlite import SqliteStore
 
     try:
@@ -173,6 +190,7 @@ def findings() -> Iterator[Finding]:
     yield check_login()
     if settings is not None:
         yield check_store(settings)
+        yield from check_others(settings)
         yield check_policy(settings)
         yield check_identity(settings)
         from .cloud_checks import check_convex

@@ -211,9 +211,7 @@ class Homes:
             return ""
 
     def _path(self, key: str) -> Path:
-        if key == FIRST:
-            return self._first
-        return self._first.parent / "people" / f"{key}{self._first.suffix}"
+        return self._first if key == FIRST else _others(self._first) / f"{key}{self._first.suffix}"
 
     @contextmanager
     def _locked(self) -> Generator[None, None, None]:
@@ -235,6 +233,15 @@ class Homes:
     def _write(self, known: Known) -> None:
         rows = {key: asdict(home) for key, home in known.items()}
         write_private(self._file, json.dumps(rows, indent=1))
+
+
+def _others(first: Path) -> Path:
+    return first.parent / "people"
+
+
+def stores(first: Path) -> list[Path]:
+    """Return the stores of those who are not the first."""
+    return sorted(_others(first).glob(f"*{first.suffix}"))
 
 
 def store_path(settings: IPyClaude) -> Path:

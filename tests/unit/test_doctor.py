@@ -11,6 +11,7 @@ from ipyclaude import doctor
 from ipyclaude.login import find_login
 from ipyclaude.policy import Policy
 from ipyclaude.settings import IPyClaude
+from ipyclaude.store.sqlite import SqliteStore
 
 SECRET = "sk-ant-made-up-0123456789"
 
@@ -85,6 +86,22 @@ def test_a_newer_store_is_told_and_left(settings: IPyClaude) -> None:
     finding = doctor.check_store(settings)
     assert finding.fix
     assert settings.store_path.read_bytes() == before
+
+
+def test_everybody_s_store_is_checked(settings: IPyClaude) -> None:
+    """Those of others are counted where all is well; one that can't be used is named."""
+    assert doctor.check_others(settings) == []
+    people = settings.store_path.parent / "people"
+    for name in ("ada", "eve"):
+        SqliteStore(people / f"{name}.sqlite3").close()
+    assert [found.ok for found in doctor.check_others(settings)] == [True]
+    assert "2 others" in doctor.check_others(settings)[0].found
+    with sqlite3.connect(people / "eve.sqlite3") as db:
+        db.execute("pragma user_version = 100000")
+    db.close()
+    (bad,) = doctor.check_others(settings)
+    assert bad.fix
+    assert "eve" in bad.found
 
 
 def test_a_missing_bundle_is_told(tmp_path: Path) -> None:
