@@ -11,6 +11,7 @@ from typing import Any
 from . import __version__
 from .exceptions import IpyClaudeError
 from .hub import cli as hub
+from .seen import visible
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -136,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             error.why and f"  Why: {error.why}",
             error.fix and f"  Do:  {error.fix}",
         ]
-        sys.stderr.write("\n".join(line for line in lines if line) + "\n")
+        sys.stderr.write(visible("\n".join(line for line in lines if line)) + "\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

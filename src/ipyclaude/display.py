@@ -28,6 +28,7 @@ from .messages import (
     ToolUseBlock,
     UnknownBlock,
 )
+from .seen import visible
 
 TODO_TOOLS = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate", "TaskList", "TaskGet"})
 _MARKS = {"pending": "☐", "in_progress": "◐", "completed": "☑"}
@@ -36,16 +37,6 @@ _SUMMARY_FIELDS = ("command", "file_path", "notebook_path", "path", "pattern", "
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
 _CODE_SPAN = re.compile(r"(`+)(?:(?!\1).)+?\1(?!`)", re.DOTALL)
 _STYLE = "border-left:3px solid #8884;padding-left:.75em;margin:.25em 0"
-#: Control characters but line feed and tab, and what turns the direction of text around.
-_INVISIBLE = {
-    **{code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)},
-    **dict.fromkeys((*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
-}
-
-
-def visible(text: str) -> str:
-    """Show control characters instead of obeying them: no text may repaint a terminal (S11)."""
-    return text.translate(_INVISIBLE)
 
 
 def one_line(text: str, limit: int = 100) -> str:

@@ -46,6 +46,8 @@ Exceptions carry fields; nobody matches on their text.
 
 from __future__ import annotations
 
+from .seen import visible
+
 
 class IpyClaudeError(Exception):
     """An error for a person.
@@ -71,7 +73,8 @@ class IpyClaudeError(Exception):
             lines.append(f"  Why: {self.why}")
         if self.fix:
             lines.append(f"  Do:  {self.fix}")
-        return lines
+        # Others' names are in it, and a terminal would obey them.
+        return [visible(line) for line in lines]
 
 
 class UsageMistake(IpyClaudeError):

@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from .display import visible
 from .messages import now_ms
 from .output import show
+from .seen import visible
 from .times import day
 
 _NOTEBOOK_COLUMNS = 110

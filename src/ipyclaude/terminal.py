@@ -18,7 +18,6 @@ from .display import (
     result_text,
     todo_lines,
     tool_summary,
-    visible,
 )
 from .fold import text_of, with_text
 from .journal import Redraw, Told
@@ -34,6 +33,7 @@ from .messages import (
     ToolUseBlock,
 )
 from .protocol import BlockClosed, BlockOpened, Delta, MessageSaved, TodosReplaced
+from .seen import visible
 
 _OUTPUT_LINES = 8
 _TAIL_LINES = 12

@@ -10,6 +10,7 @@ from ..extension import App
 from ..linked_words import words
 from ..tables import show_table, show_text
 from ..times import short_clock
+from .confirming import confirmed
 from .registry import arg, command
 from .waiting import wait
 
@@ -73,8 +74,9 @@ def _agreed(app: App, who: Who, title: str) -> bool:
             fix="Do it in a notebook or a terminal.",
         )
     show_table((title, ""), [("issuer", who.issuer), ("subject", who.subject), ("name", who.name)])
-    said = input("Is this you? All sessions of both become one person's. [y/N] ")
-    return said.strip().lower() in ("y", "yes")
+    return confirmed(
+        app, "Is this you? All sessions of both become one person's. [y/N] ", yes=False
+    )
 
 
 @command(
@@ -86,13 +88,10 @@ def _agreed(app: App, who: Who, title: str) -> bool:
 def _unlink(app: App, args: argparse.Namespace) -> None:
     linking = app.synced().linking
     gone = _meant(wait(app, linking.mine()), args.identity)
-    if not args.yes:
-        if not app.host.can_ask:
-            raise UsageMistake("Nobody is here to confirm.", fix="Add --yes.")
-        said = input(f"Unlink {words(gone)}? It begins anew there, without sessions. [y/N] ")
-        if said.strip().lower() not in ("y", "yes"):
-            show_text("Nothing was unlinked.")
-            return
+    question = f"Unlink {words(gone)}? It begins anew there, without sessions. [y/N] "
+    if not confirmed(app, question, yes=args.yes):
+        show_text("Nothing was unlinked.")
+        return
     wait(app, linking.unlink(gone))
     show_text(f"{words(gone)} is somebody new. All sessions stay with your other identities.")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import html
 
-from ..display import bundle, bylines, safe_markdown, todo_lines, visible
+from ..display import bundle, bylines, safe_markdown, todo_lines
 from ..exporting import all_messages
 from ..extension import App
 from ..messages import Message, SessionInfo
+from ..seen import visible
 from ..sessions import working_folder_note
 from ..sharing_words import role_rows
 from ..store.replication import Replication

@@ -23,6 +23,7 @@ from ..store.replication import Replication
 from ..sync_words import only_here
 from ..tables import show_bundle, show_table, show_text
 from ..times import clock
+from .confirming import ask
 from .registry import arg, command
 from .waiting import wait
 
@@ -195,7 +196,7 @@ class _Person:
         await self._main(lambda: show_bundle(_prompt(link, shown, code, note)))
 
     async def _read(self, question: str) -> str:
-        return (await self._main(lambda: input(question))).strip()
+        return await self._main(lambda: ask(question))
 
     async def _secret(self, question: str) -> str:
         # A kernel asks its front end for it, which shows dots and keeps no copy in the output.
