@@ -17,6 +17,7 @@ from . import requests as r
 from . import suggesting
 from .attachments import uploaded
 from .channel import wire
+from .desk import Desk
 from .entrance import ChatAsking
 from .exceptions import IpyClaudeError, SessionNotFound
 from .identity.accounts import NAME
@@ -26,7 +27,7 @@ from .notebook.masking import mask
 from .permissions import shown
 from .session import Session
 from .turn import Question
-from .widget import Desk, View
+from .widget import View
 
 
 class ClaudeChat(View):

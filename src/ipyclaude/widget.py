@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets
@@ -20,129 +20,18 @@ from pydantic import ValidationError
 from . import protocol as p
 from . import requests as r
 from .channel import Channel, wire
-from .entrance import Entrance
+from .desk import Desk
 from .exceptions import IpyClaudeError, SessionNotFound
 from .hands import Hands
-from .host import Host
 from .journal import Redraw, Told
 from .messages import Message, ResultBlock
-from .notebook.recording import CellRun
-from .permissions import Permissions
-from .queueing import PromptQueue
-from .runtime import Runtime
 from .session import Session
-from .store import Store
 
 _STATIC = Path(__file__).parent / "static"
 _LOADER = _STATIC / "loader.js"
 #: What this bundle is called among those that a page may hold.
 _BUNDLE = hashlib.sha256((_STATIC / "widget.js").read_bytes()).hexdigest()[:16]
 WINDOW = 50  # messages that a view is sent when it opens
-
-
-class Desk(Protocol):
-    """What a view needs of the whole; `extension.App` is it."""
-
-    @property
-    def runtime(self) -> Runtime:
-        """The loop thread."""
-        ...
-
-    @property
-    def store(self) -> Store:
-        """What the views read."""
-        ...
-
-    @property
-    def host(self) -> Host:
-        """The shell that loaded us."""
-        ...
-
-    @property
-    def permissions(self) -> Permissions:
-        """Who takes the answers to approvals."""
-        ...
-
-    def status(self, session: Session | None) -> p.Status:
-        """The state line."""
-        ...
-
-    def keep(self, view: View) -> None:
-        """Close this view when the extension is unloaded."""
-        ...
-
-    def session(self, ref: str | None) -> Session:
-        """Return a session by name or id, else the notebook's own (any thread)."""
-        ...
-
-    async def open(self, ref: str) -> Session:
-        """Open a session by id or name."""
-        ...
-
-    async def new(self, name: str = "") -> Session:
-        """Make a session."""
-        ...
-
-    async def fork(self, session: Session, name: str, at: str | None) -> Session:
-        """Copy a session, whole or up to the message `at`, and open the copy."""
-        ...
-
-    async def older(self, session_id: str, before: str, limit: int) -> None:
-        """See to it that older messages are in the store, if they can be had."""
-        ...
-
-    def configure(
-        self, session: Session, *, model: str | None, mode: str | None, effort: str | None
-    ) -> None:
-        """Change model, permission mode or effort from the next turn on."""
-        ...
-
-    def queue(self, session: Session) -> PromptQueue:
-        """Return the session's waiting prompts."""
-        ...
-
-    def archive(self, session_id: str, archived: bool) -> None:
-        """Put a session away, or take it out again."""
-        ...
-
-    def rename(self, session_id: str, name: str) -> None:
-        """Give a session another name."""
-        ...
-
-    async def delete(self, session_id: str) -> None:
-        """Delete a session with all that belongs to it."""
-        ...
-
-    def sync_session(self, session: Session) -> None:
-        """Let a session that is only here go to Convex (any thread)."""
-        ...
-
-    async def take_over(self, session: Session) -> None:
-        """End the turn that somebody else runs in one's own session."""
-        ...
-
-    @property
-    def entrance(self) -> Entrance:
-        """Where one signs in and out."""
-        ...
-
-    @property
-    def namespace(self) -> Mapping[str, Any]:
-        """The user's variables."""
-        ...
-
-    async def share(self, session_id: str, role: r.GuestRole) -> r.ShareResult:
-        """Make a code by which one person may join a session."""
-        ...
-
-    def waiting(self, session_ids: Sequence[str]) -> dict[str, int] | None:
-        """Say how many changes of each session have yet to go; None where sessions stay here."""
-        ...
-
-    @property
-    def cells(self) -> Sequence[CellRun]:
-        """The user's cells that ran in this kernel, oldest first."""
-        ...
 
 
 class View(anywidget.AnyWidget):
