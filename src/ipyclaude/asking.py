@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from . import attachments
 from .display import bundle
 from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
+from .exchange import Answer, Question
 from .extension import App
 from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextBlock
 from .notebook.context import cell_text
@@ -24,7 +25,6 @@ from .session import Session
 from .sessions import working_folder_note
 from .stored import StoredAnswers
 from .terminal import Printer, approval_text
-from .turn import Answer, Question
 
 if TYPE_CHECKING:
     from .widget import TurnView

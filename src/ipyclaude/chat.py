@@ -20,13 +20,13 @@ from .channel import wire
 from .desk import Desk
 from .entrance import ChatAsking
 from .exceptions import IpyClaudeError, SessionNotFound
+from .exchange import Question
 from .identity.accounts import NAME
 from .identity.sign_in import Account
 from .messages import ContentBlock, Message, TextBlock
 from .notebook.masking import mask
 from .permissions import shown
 from .session import Session
-from .turn import Question
 from .widget import View
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .exceptions import IpyClaudeError, SessionNotFound
+from .exchange import Question
 from .messages import new_id
 from .protocol import QueueChanged, Queued
 from .session import Session
-from .turn import Question
 
 
 @dataclass

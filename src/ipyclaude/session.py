@@ -24,6 +24,7 @@ from .engine import (
     TurnStarted,
 )
 from .exceptions import EngineError, IpyClaudeError, SessionBusy
+from .exchange import Answer, Question
 from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, now_ms
@@ -32,7 +33,7 @@ from .protocol import Event, LiveBlock, MessageSaved, Status, StatusChanged, Tur
 from .recovery import recover
 from .roles import check_may_write, may_write, refusal
 from .store import Store
-from .turn import Answer, Question, Turn
+from .turn import Turn
 
 _log = logging.getLogger(__name__)
 

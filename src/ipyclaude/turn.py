@@ -10,7 +10,6 @@ import asyncio
 import logging
 import shlex
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .engine import (
@@ -27,8 +26,8 @@ from .engine import (
     TurnStarted,
 )
 from .exceptions import EngineError, IpyClaudeError, SessionBusy, StoreError, StoreLocked
+from .exchange import Answer, Question
 from .fold import LiveBlocks
-from .hands import ChangeCells
 from .journal import Journal
 from .messages import (
     Approval,
@@ -37,12 +36,11 @@ from .messages import (
     Phase,
     ResultBlock,
     StreamTail,
-    TextBlock,
     TodoList,
     new_id,
     now_ms,
 )
-from .permissions import Asker, Permissions
+from .permissions import Permissions
 from .protocol import (
     ApprovalChanged,
     Event,
@@ -57,55 +55,6 @@ from .protocol import (
 _log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 0.25  # S1: what a kill may cost of a streaming answer
-_TITLE_CHARS = 80
-
-
-@dataclass(frozen=True)
-class Question:
-    """What one turn asks, and how.
-
-    `changes` are `EngineOptions` fields for this turn alone. `ask` shows an approval to a
-    person; None says that nobody is there to answer.
-    """
-
-    content: tuple[ContentBlock, ...]
-    prompt_hash: str | None = None
-    cell_id: str | None = None
-    changes: dict[str, Any] = field(default_factory=dict[str, Any])
-    allow: tuple[str, ...] = ()
-    ask: Asker | None = None
-    #: The notebook cell that asks, as the host knows it: where the notebook's tools show.
-    parent: object = None
-    #: Changes the notebook's cells, where a page that shows this turn can.
-    change_cells: ChangeCells | None = None
-    turn_id: str = field(default_factory=new_id)
-
-    @property
-    def title(self) -> str:
-        """The prompt's first line, shortened."""
-        text = next((b.text for b in self.content if isinstance(b, TextBlock)), "")
-        line = text.strip().splitlines()[0] if text.strip() else ""
-        return line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A finished turn: its messages in order, and how it ended."""
-
-    turn: TurnState
-    messages: tuple[Message, ...]
-    error: IpyClaudeError | None = None
-
-    @property
-    def text(self) -> str:
-        """What Claude said last, as Markdown, without thinking, tools or subagents."""
-        parts: list[str] = []
-        for message in self.messages:
-            if message.type == "tool":
-                parts.clear()
-            elif message.type == "assistant" and message.parent_tool_use_id is None:
-                parts.extend([message.text] if message.text else [])
-        return "\n\n".join(parts)
 
 
 class Turn:

@@ -17,13 +17,13 @@ from machines import Machine
 
 from ipyclaude.engine import Engine, EngineEvent, EngineOptions, TodosChanged
 from ipyclaude.exceptions import SessionBusy
+from ipyclaude.exchange import Answer, Question
 from ipyclaude.holders import dead, dead_here, make_holder
 from ipyclaude.leases import SharedLease, StoreLease
 from ipyclaude.messages import ContentBlock, TextBlock, Todo, Value
 from ipyclaude.permissions import Permissions
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
-from ipyclaude.turn import Answer, Question
 
 
 def script(number: int) -> list[Step]:

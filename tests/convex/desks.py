@@ -9,6 +9,7 @@ from typing import Any
 from machines import Machine
 
 from ipyclaude.engine import EngineOptions
+from ipyclaude.exchange import Answer, Question
 from ipyclaude.fold import text_of
 from ipyclaude.leases import SharedLease, StoreLease
 from ipyclaude.messages import SessionInfo, TextBlock, Value
@@ -17,7 +18,6 @@ from ipyclaude.protocol import Event
 from ipyclaude.replica.lease import ServerLease
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step
-from ipyclaude.turn import Answer, Question
 
 
 class Desk:

@@ -132,7 +132,7 @@ _APP = "get_ipython().magics_manager.registry['ClaudeMagics'].app"
 #: Asks as a chat does, while no cell waits.
 _ASK = f"""
 from ipyclaude.messages import TextBlock
-from ipyclaude.turn import Question
+from ipyclaude.exchange import Question
 sessions = {_APP}.sessions
 session = sessions.attach(sessions.find("of-eve"))
 asked = {_APP}.runtime.submit(session.ask(Question((TextBlock(text="slowly"),))))

@@ -10,6 +10,7 @@ import pytest
 
 from ipyclaude.engine import EngineOptions
 from ipyclaude.exceptions import EngineError, SessionNotFound
+from ipyclaude.exchange import Question
 from ipyclaude.journal import Told
 from ipyclaude.leases import StoreLease
 from ipyclaude.messages import SessionInfo, TextBlock
@@ -19,7 +20,6 @@ from ipyclaude.queueing import PromptQueue
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, say
 from ipyclaude.testing.stores import MemoryStore
-from ipyclaude.turn import Question
 
 SID = "s" * 36
 

@@ -19,6 +19,7 @@ from ipyclaude.engine import (
     ToolRequest,
 )
 from ipyclaude.exceptions import Overloaded, SessionBusy
+from ipyclaude.exchange import Answer, Question
 from ipyclaude.holders import dead, dead_here, machine, make_holder
 from ipyclaude.journal import Told
 from ipyclaude.leases import StoreLease, alive, until_free
@@ -40,7 +41,6 @@ from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, Tu
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
 from ipyclaude.testing.stores import MemoryStore
-from ipyclaude.turn import Answer, Question
 
 SID = "s" * 36
 
