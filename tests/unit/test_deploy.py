@@ -11,17 +11,8 @@ import pytest
 
 from ipyclaude.accounts import MAIL, read_mail
 from ipyclaude.cli import main
-from ipyclaude.deploy import (
-    CLI,
-    DeployFailed,
-    Target,
-    deploy,
-    find_sources,
-    find_target,
-    open_project,
-    read_auth,
-    read_spec,
-)
+from ipyclaude.deploy import CLI, deploy, find_sources, open_project, read_spec
+from ipyclaude.deployment import DeployFailed, Target, find_target, read_auth
 from ipyclaude.exceptions import SettingsError
 from ipyclaude.node import NodeMissing, find_node
 from ipyclaude.replica import API_VERSION

@@ -13,7 +13,7 @@ import yaml
 
 from ipyclaude.accounts import MAIL
 from ipyclaude.cli import make_parser
-from ipyclaude.deploy import AUTH, DEPLOY_KEY, SELF_HOSTED_KEY, SELF_HOSTED_URL, read_auth
+from ipyclaude.deployment import AUTH, DEPLOY_KEY, SELF_HOSTED_KEY, SELF_HOSTED_URL, read_auth
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "self-hosting.md").read_text()
