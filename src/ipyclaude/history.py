@@ -37,8 +37,8 @@ from .history_fold import Fold, State
 from .history_writer import Piece, Portion, Writer
 from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBlock, Value
 from .store import _imports
-from .store._chunks import Key, Line
 from .store._imports import Mark
+from .store._lines import Key, Line
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from .messages import Value
 from .store import _imports
-from .store._chunks import Key, Line, Packed, pack
 from .store._imports import Mark
+from .store._lines import Key, Line, Packed, pack
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 

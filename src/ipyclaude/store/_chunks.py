@@ -1,78 +1,19 @@
-"""SQL of transcripts: the CLI's own JSONL lines, kept as compressed chunks.
-
-A chunk is zlib of JSON texts joined by newlines, so a line is never parsed to be stored nor
-written anew (entries hold keys and numbers that other encodings would change). Level 1: the
-lines repeat themselves so much that a higher one costs time and wins little.
-"""
+"""SQL of transcripts: the chunks into which `_lines.py` packs the CLI's own JSONL lines."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import NAMESPACE_OID, uuid5
 
 from ..messages import new_id, now_ms
 from . import _outbox
+from ._lines import Chunk, Entry, Key, Line, Packed, entries, pack
 from ._values import safe
 from ._writes import Batch
 
-Entry = dict[str, Any]
-#: A chunk as it is stored: how many entries, and their compressed texts.
-Packed = tuple[int, bytes]
-LEVEL = 1
-#: Entries before compression that go into one chunk, in bytes: far below Convex's 1 MiB.
-CHUNK = 512 * 1024
 _VARIABLES = 500
-
-
-@dataclass(frozen=True)
-class Key:
-    """Which transcript: the session's own has subpath ``""``, a subagent's has its path."""
-
-    project_key: str
-    session_id: str
-    subpath: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Key:
-        """Read what `text` wrote."""
-        return cls(*json.loads(text))
-
-    @property
-    def text(self) -> str:
-        """The key as one text: what an outbox row that deletes a transcript goes by."""
-        return json.dumps([self.project_key, self.session_id, self.subpath])
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some entries of a transcript on their way: `data` is zlib of JSON lines."""
-
-    key: Key
-    chunk_id: str
-    count: int
-    data: bytes
-    summary: str | None = None
-    #: The server's order; 0 until it has been replicated.
-    seq: int = 0
-
-
-class Line(NamedTuple):
-    """One entry: its JSON text in UTF-8, and its uuid where it has one."""
-
-    text: bytes
-    uuid: str | None = None
-
-
-def line_of(entry: Entry) -> Line:
-    """Write an entry as a line."""
-    uuid = entry.get("uuid")
-    text = json.dumps(entry, separators=(",", ":")).encode("ascii")
-    return Line(text, uuid if isinstance(uuid, str) else None)
 
 
 def home(db: sqlite3.Connection, key: Key) -> str | None:
@@ -129,12 +70,6 @@ def continues(db: sqlite3.Connection, key: Key, parents: Sequence[str]) -> str |
     return str(row[0]) if row else None
 
 
-def pack(lines: Iterable[Line]) -> list[Packed]:
-    """Compress entries into chunks; long, and on a thread of its own it holds nobody up."""
-    parts = _cut(line.text for line in lines)
-    return [(len(part), zlib.compress(b"\n".join(part), LEVEL)) for part in parts]
-
-
 def append(
     batch: Batch,
     key: Key,
@@ -186,20 +121,6 @@ def load(db: sqlite3.Connection, transcript: int) -> list[bytes]:
         "SELECT data FROM transcript_chunks WHERE transcript = ? ORDER BY pos", (transcript,)
     )
     return [row[0] for row in rows]
-
-
-def entries(chunks: Iterable[bytes]) -> list[Entry]:
-    """Read chunks; a line that was never JSON (kept raw by an import) is left out."""
-    found = list[Entry]()
-    for chunk in chunks:
-        for line in zlib.decompress(chunk).split(b"\n"):
-            try:
-                entry = json.loads(line.decode("utf-8"))
-            except ValueError:
-                continue
-            if isinstance(entry, dict):
-                found.append(entry)  # pyright: ignore[reportUnknownArgumentType]
-    return found
 
 
 def summary(db: sqlite3.Connection, transcript: int | None) -> str | None:
@@ -377,18 +298,6 @@ def _known(db: sqlite3.Connection, transcript: int, uuids: list[str]) -> set[str
         )
         found.update(row[0] for row in rows)
     return found
-
-
-def _cut(texts: Iterable[bytes]) -> Iterable[list[bytes]]:
-    part, size = list[bytes](), 0
-    for text in texts:
-        if part and size + len(text) > CHUNK:
-            yield part
-            part, size = [], 0
-        part.append(text)
-        size += len(text)
-    if part:
-        yield part
 
 
 def _write_chunk(batch: Batch, transcript: int, key: Key, count: int, data: bytes) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..messages import Approval, Message, SessionInfo, TodoList, Value
 from . import _chunks, _merge, _outbox, _replica
-from ._chunks import Chunk, Key
+from ._lines import Chunk, Key
 from ._outbox import Kind, OutboxRow
 from ._replica import Span, Use
 from ._rows import SESSION_COLUMNS

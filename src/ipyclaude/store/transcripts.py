@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _chunks
-from ._chunks import Key, Line, Packed, line_of
+from ._lines import Key, Line, Packed, entries, line_of
 from ._values import safe
 from ._writes import Batch
 from .sqlite import SqliteStore
@@ -116,7 +116,7 @@ class TranscriptStore:
     ) -> None:
         """Append inside a transaction; `lines` are `entries` as JSON texts.
 
-        An import hands in `packed`, what `_chunks.pack` makes of the lines: its transcripts are
+        An import hands in `packed`, what `_lines.pack` makes of the lines: its transcripts are
         summarised when somebody lists them, since most are never listed.
         """
         project = self._home(batch.db, key, entries)
@@ -140,7 +140,7 @@ class TranscriptStore:
         if adopted:
             with self._store.batch() as batch:
                 _chunks.adopt(batch.db, wanted, project)
-        return _chunks.entries(chunks)  # pyright: ignore[reportReturnType] - whatever the CLI wrote
+        return entries(chunks)  # pyright: ignore[reportReturnType] - whatever the CLI wrote
 
     def fold(self, before: str | None, key: Key, entries: list[dict[str, Any]]) -> str:
         """Fold entries into a stored summary; return the summary to store."""
@@ -198,7 +198,7 @@ class TranscriptStore:
             transcript = _chunks.find(batch.db, key, self._place(batch.db, key)[0])
             if transcript is None:  # deleted meanwhile
                 return None
-            data = self.fold(None, key, _chunks.entries(_chunks.load(batch.db, transcript)))
+            data = self.fold(None, key, entries(_chunks.load(batch.db, transcript)))
             _chunks.summarised(batch.db, transcript, data)
         return data
 
