@@ -293,11 +293,11 @@ class Permissions:
         check_may_answer(approval, edited)
         if approval.person:
             scope = "once"  # what another machine remembers is its person's to say
-        rule = pattern or approval.pattern
+        rule, remembered = pattern or approval.pattern, allow and scope != "once"
         changed = edited if allow and edited != approval.input else None
         if changed is not None:
             self._check_edited(approval, changed)
-        if allow and scope != "once":
+        if remembered:
             self._check_covers(rule, approval, changed or approval.input)
         wanted = approval.model_copy(
             update={
@@ -310,16 +310,20 @@ class Permissions:
                 "decided_at": now_ms(),
             }
         )
+        stands = await self._first(approval, wanted)
+        won = stands.decided_at == wanted.decided_at and stands.decided_by == wanted.decided_by
+        if won and remembered:
+            self.remember(rule, session_id=approval.session_id if scope == "session" else None)
+        self.heard([stands])
+        return stands
+
+    async def _first(self, approval: Approval, wanted: Approval) -> Approval:
+        """Store an answer unless another came before it; return the one that stands."""
         # Among servers the first one there is first: the tool runs, or not, as all of them see.
         there = await self.decide_first(wanted) if self.decide_first is not None else None
         if there is not None and there.decider:
             there = approval.as_others_say(there)
-        stands = self._store.decide(there or wanted)
-        won = stands.decided_at == wanted.decided_at and stands.decided_by == wanted.decided_by
-        if won and allow and scope != "once":
-            self.remember(rule, session_id=approval.session_id if scope == "session" else None)
-        self.heard([stands])
-        return stands
+        return self._store.decide(there or wanted)
 
     @staticmethod
     def _check_covers(rule: str, approval: Approval, tool_input: dict[str, Any]) -> None:

@@ -84,18 +84,7 @@ class Replica:
         )
         self._meter = Meter(cloud, self.replication)
         self._versions = Versions(cloud, self._version_changed, self._is_user)
-        self._drain = Drain(
-            cloud,
-            self.replication,
-            server=server,
-            holder=holder,
-            dead=dead,
-            without=self._without,
-            watched=self.company.presence.watched,
-            allowed=lambda: self._versions.refusal is None,
-            report=self._report,
-            on_turn=self._took_turn,
-        )
+        self._drain = self._make_drain(server, holder, dead)
         self._list = SessionList(cloud, self.replication, ahead=lambda: self._ahead)
         self._listing: asyncio.Task[None] | None = None
         #: Another kernel sends and keeps the list for this one.
@@ -122,10 +111,27 @@ class Replica:
         self._progress = asyncio.Event()
         #: There is no use in waiting for the server.
         self._down = asyncio.Event()
-        self._opened = OpenSessions(
-            cloud,
+        self._opened = self._make_opened()
+
+    def _make_drain(self, server: str, holder: str, dead: Callable[[str], bool]) -> Drain:
+        return Drain(
+            self._cloud,
             self.replication,
-            transcripts,
+            server=server,
+            holder=holder,
+            dead=dead,
+            without=self._without,
+            watched=self.company.presence.watched,
+            allowed=lambda: self._versions.refusal is None,
+            report=self._report,
+            on_turn=self._took_turn,
+        )
+
+    def _make_opened(self) -> OpenSessions:
+        return OpenSessions(
+            self._cloud,
+            self.replication,
+            self._transcripts,
             self.company,
             me=lambda: self._me,
             signed_in=self._signed_in,
