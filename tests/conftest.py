@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("IPYCLAUDE_DATA_DIR", str(home / "data"))
         patch.setenv("IPYTHONDIR", str(home / "ipython"))
         yield home
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear Ctrl-C: a shell lets what it runs behind `&` ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -57,9 +57,10 @@ class Bench:
             env={**self.model.env(self.folder / at / "claude"), **retries, **env},
         )
         self.options = replace(base, **options)
-        self.made = ClaudeEngine(self.options, ask=self._ask, transcripts=self.transcripts)
+        self.made = ClaudeEngine(self.options, ask=self.ask, transcripts=self.transcripts)
         return self.made
 
-    async def _ask(self, request: ToolRequest) -> Decision:
+    async def ask(self, request: ToolRequest) -> Decision:
+        """Take note of the call, and decide it."""
         self.asked.append(request)
         return self.decision

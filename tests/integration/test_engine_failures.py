@@ -6,14 +6,18 @@ import asyncio
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from engine_bench import opened
+from claude_agent_sdk import project_key_for_directory
+from engine_bench import Bench, opened
 
 from ipyclaude.engine import BlockDelta, BlockStarted, Notice, RateLimit, TurnEnded
 from ipyclaude.engine.claude import ClaudeEngine
+from ipyclaude.engine.forking import fold_summary
 from ipyclaude.exceptions import (
     BadKey,
     BudgetReached,
@@ -30,6 +34,8 @@ from ipyclaude.exceptions import (
     StreamCut,
 )
 from ipyclaude.messages import TextBlock
+from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.store.transcripts import TranscriptStore
 from ipyclaude.testing.engine_contract import run_turn
 from ipyclaude.testing.replies import (
     Answer,
@@ -200,3 +206,65 @@ async def test_close_ends_the_process(tmp_path: Path) -> None:
         release.set()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def _first_turn_cut(bench: Bench) -> None:
+    """Ask, and close the engine as soon as the model has the request."""
+    turn = asyncio.ensure_future(run_turn(bench.made, "first"))
+    await asyncio.to_thread(bench.model.wait_for_requests, 1)
+    await bench.made.close()
+    failed = await turn
+    assert failed.error is not None
+    assert failed.error.what == "The turn was ended."
+
+
+async def test_a_first_turn_that_was_cut_short_is_gone_on_from(tmp_path: Path) -> None:
+    """Closed in mid-turn, the next engine has the session, though its store has nothing of it."""
+    release = threading.Event()
+    async with opened(tmp_path, Reply("part", hold(release)), "on", "on") as bench:
+        await _first_turn_cut(bench)
+        release.set()
+        known = bench.options.session_id
+        assert bench.transcripts.has(known)
+        emptied = SqliteStore(tmp_path / "other.db")
+        other = TranscriptStore(emptied, fold=fold_summary)
+        for transcripts, resume in ((bench.transcripts, known), (other, None)):
+            engine = ClaudeEngine(
+                replace(bench.options, resume=resume), ask=bench.ask, transcripts=transcripts
+            )
+            assert (await run_turn(engine, "second")).text == "on"
+            await engine.close()
+            assert bench.model.requests[-1].prompts[0].startswith("first")
+        assert other.has(known)
+        emptied.close()
+
+
+async def test_a_file_in_which_nothing_was_said_is_no_session(tmp_path: Path) -> None:
+    """What the CLI would neither resume nor begin again is left alone, under another id."""
+    async with opened(tmp_path) as bench:
+        known, cwd = bench.options.session_id, bench.options.cwd
+        folder = tmp_path / "here/claude/projects" / project_key_for_directory(cwd)
+        folder.mkdir(parents=True)
+        line = '{"type": "queue-operation", "operation": "enqueue"}\n{"cut sho'
+        (folder / f"{known}.jsonl").write_text(line)
+        assert (await run_turn(bench.made, "go")).text == "fine again"
+        assert (folder / f"{known}.jsonl").read_text() == line
+        assert not bench.transcripts.has(known)
+
+
+async def test_who_asks_while_the_process_ends_waits_for_it(tmp_path: Path) -> None:
+    """However often it is closed, and whoever stops waiting for that: one process at a time."""
+    async with opened(tmp_path, "one", "two") as bench:
+        await run_turn(bench.made, "go")
+        [before] = psutil.Process().children()
+        before.suspend()  # so that it does not end yet
+        closing = [asyncio.ensure_future(bench.made.close()) for _ in range(2)]
+        await asyncio.sleep(0)
+        closing[0].cancel()
+        again = asyncio.ensure_future(run_turn(bench.made, "again"))
+        await asyncio.sleep(0.3)  # longer than a process takes to start
+        assert psutil.Process().children() == [before]
+        before.resume()
+        assert (await again).text == "two"
+        await asyncio.wait(closing)
+        assert len(psutil.Process().children()) == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from .errors import cli_died, cli_not_found, from_result, malformed
 from .events import EventMapper, Raw, described
 from .hooks import file_hooks, joined
 from .launching import launch_options
+from .leftover import settled
+from .results import result_of
 from .spawning import apart
 from .steering import Steering
 from .tools import make_server
@@ -42,6 +45,8 @@ logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
 #: Changed on a running process by a control request; everything else needs a new process.
 _LIVE_OPTIONS = ("model", "permission_mode")
 _STDERR_LINES = 50
+#: Seconds in which a turn that is closed may end by itself, with what it had in the transcript.
+_END_SECONDS = 1.0
 
 
 class _Turn:
@@ -95,6 +100,8 @@ class ClaudeEngine:
         self._lines: AsyncIterator[Raw] | None = None
         self._turns: asyncio.Queue[_Turn | None] = asyncio.Queue()
         self._owner: asyncio.Task[None] | None = None
+        #: Ends the owner and its process.
+        self._closing: asyncio.Task[None] | None = None
         self._cost = 0.0
         self._interrupted = asyncio.Event()
         self._busy = False
@@ -110,6 +117,8 @@ class ClaudeEngine:
         self, content: tuple[ContentBlock, ...], *, uuid: str | None = None
     ) -> AsyncIterator[EngineEvent]:
         """Run one turn and yield what happens."""
+        while self._closing is not None:
+            await asyncio.wait([self._closing])  # two processes cannot have one session
         if self._owner is None or self._owner.done():
             self._owner = asyncio.create_task(self._own(), name="ipyclaude-engine")
         turn = _Turn(content, uuid)
@@ -150,13 +159,27 @@ class ClaudeEngine:
 
     async def close(self) -> None:
         """End the process and wait for it; the next `ask` starts another."""
-        owner, self._owner = self._owner, None
+        owner = self._owner
         if owner is None or owner.done():
             return
-        self._turns.put_nowait(None)
-        if self._busy:
-            owner.cancel()
-        await asyncio.gather(owner, return_exceptions=True)
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._end(owner), name="ipyclaude-engine-end")
+        # Whoever is cancelled while it waits must not leave the process half ended.
+        await asyncio.wait([self._closing])
+
+    async def _end(self, owner: asyncio.Task[None]) -> None:
+        try:
+            self._turns.put_nowait(None)
+            if self._busy and self._client is not None and self._lines is not None:
+                # Else the CLI goes on with the turn, until it is killed five seconds later.
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(self._client.interrupt(), _END_SECONDS)
+                    await asyncio.wait([owner], timeout=_END_SECONDS)
+            if self._busy:
+                owner.cancel()
+            await asyncio.wait([owner])
+        finally:
+            self._closing = self._owner = None
 
     # -- the owning task -------------------------------------------------------------------
 
@@ -173,7 +196,7 @@ class ClaudeEngine:
         try:
             await self._run(turn)
         except asyncio.CancelledError:
-            turn.events.put_nowait(EngineError("The turn was ended.", fix="Ask again."))
+            turn.events.put_nowait(_ended())
             raise
         except EngineError as error:
             turn.events.put_nowait(error)
@@ -239,7 +262,9 @@ class ClaudeEngine:
             error = from_result(raw, mapper.api_error, budget, mapper.resets_at)
             error.cost_usd = cost
             raise error
-        result = _result(raw, cost, self._mapper.context_tokens, stopped=stopped)
+        if stopped and self._closing is not None:
+            raise _ended(cost)
+        result = result_of(raw, cost, self._mapper.context_tokens, stopped=stopped)
         turn.events.put_nowait(TurnEnded(result))
 
     async def _broken(self, error: Exception) -> EngineError:
@@ -283,7 +308,10 @@ class ClaudeEngine:
 
     async def _connect(self, wanted: EngineOptions, turn: _Turn) -> ClaudeSDKClient:
         self._cost = 0.0
-        self._client = client = ClaudeSDKClient(self._sdk_options(wanted))
+        begun = wanted
+        if self._resume is None:
+            begun, self._resume = await settled(wanted, self._transcripts)
+        self._client = client = ClaudeSDKClient(self._sdk_options(begun))
         try:
             with apart():
                 await client.connect()
@@ -341,6 +369,12 @@ class ClaudeEngine:
         return PermissionResultDeny(message=decision.reason, interrupt=decision.interrupt)
 
 
+def _ended(cost_usd: float = 0.0) -> EngineError:
+    error = EngineError("The turn was ended.", fix="Ask again.")
+    error.cost_usd = cost_usd
+    return error
+
+
 def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
     rules = [rule for update in context.suggestions for rule in update.rules or ()]
     return tuple(
@@ -361,24 +395,3 @@ async def _prompt(
     if uuid is not None:
         message["uuid"] = uuid
     yield message
-
-
-def _result(raw: Raw, cost: float, context_tokens: int, *, stopped: bool) -> ResultBlock:
-    usage: Raw = raw.get("usage") or {}
-    models: Raw = raw.get("modelUsage") or {}
-    window = next((used.get("contextWindow") for used in models.values()), 0)
-    return ResultBlock(
-        outcome="stopped" if stopped else "done",
-        stop_reason=raw.get("stop_reason") or raw.get("terminal_reason"),
-        duration_ms=float(raw.get("duration_ms") or 0),
-        cost_usd=cost,
-        input_tokens=int(usage.get("input_tokens") or 0),
-        output_tokens=int(usage.get("output_tokens") or 0),
-        cache_read_tokens=int(usage.get("cache_read_input_tokens") or 0),
-        cache_creation_tokens=int(usage.get("cache_creation_input_tokens") or 0),
-        num_turns=int(raw.get("num_turns") or 0),
-        model=next(iter(models), None),
-        context_tokens=context_tokens,
-        context_window=int(window or 0),
-        structured_output=raw.get("structured_output"),
-    )
