@@ -1,4 +1,4 @@
-"""Somebody else's session in an open page: live while it is shared, and still from then on."""
+"""A shared session in an open page: live while it is shared, and its owner's to take over."""
 
 from __future__ import annotations
 
@@ -18,17 +18,26 @@ from playwright.sync_api import BrowserContext, Locator, expect
 from ipyclaude.testing import Reply, ScriptedModel, text
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def model() -> Iterator[ScriptedModel]:
+    """One model for both people."""
+    with ScriptedModel() as scripted:
+        yield scripted
+
+
+@pytest.fixture(scope="module")
 def convex() -> Iterator[ConvexServer]:
     """A deployment for both people."""
     with deployed() as server:
         yield server
 
 
-@pytest.fixture
-def ada(convex: ConvexServer, model: ScriptedModel, tmp_path: Path) -> Iterator[Notebook]:
-    """The owner's kernel, on a server of her own."""
-    place = Place(tmp_path / "ada")
+@pytest.fixture(scope="module")
+def ada(
+    convex: ConvexServer, model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Notebook]:
+    """One person's kernel, on a server of her own."""
+    place = Place(tmp_path_factory.mktemp("ada"))
     token = convex.issuer.token("ada", name="Ada")
     env = place.env(
         model,
@@ -74,6 +83,13 @@ def _say(nb: Notebook, line: str) -> str:
     return shown.text
 
 
+def _join(shown: str) -> str:
+    """Return the line by which the other person joins."""
+    found = re.search(r"%claude_session join \S{26,}", shown)
+    assert found is not None, shown
+    return found[0]
+
+
 def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
     ada: Notebook, bo: Desk, model: ScriptedModel
 ) -> None:
@@ -82,9 +98,8 @@ def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
     model.script("The first answer.")
     _say(ada, "new plan")
     ada.run("%%claude\nfirst?")
-    found = re.search(r"%claude_session join (\S{26,})", _say(ada, "share plan"))
-    assert found is not None
-    nb = bo.open(f"%claude_session join {found[1]}", "%claude_session chat plan", name="plan")
+    join = _join(_say(ada, "share plan"))
+    nb = bo.open(join, "%claude_session chat plan", name="plan")
     nb.run(1)
     nb.run(2)
     chat = nb.hook(2, "chat")
@@ -111,3 +126,33 @@ def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
     again = _part(nb.hook(2, "chat"), "log")
     expect(again).to_contain_text("Half of it and the rest.")
     expect(again).not_to_contain_text("third?")
+
+
+def test_the_owner_takes_over_by_a_click(ada: Notebook, bo: Desk, model: ScriptedModel) -> None:
+    """While an editor's turn runs the owner's page says who writes. Its button, once it was sure,
+    ends that turn: the editor is told by whom, what was answered stays, and the owner goes on (S4).
+    """
+    lines = ("new notes", "share notes --role editor", "chat notes")
+    nb = bo.open(*(f"%claude_session {line}" for line in lines), name="notes")
+    nb.run(1)
+    nb.run(2)
+    assert ada.run(_join(nb.output(2).inner_text())).error == ""
+    nb.run(3)
+    chat = nb.hook(3, "chat")
+    gate = threading.Event()
+    model.script(Reply(text("Half of it and the rest.", chunk_chars=11, hold=gate)))
+    sent = ada.send("%%claude -s notes\nhers?")
+    expect(_part(chat, "message", "live")).to_contain_text("Half of it")
+    expect(_part(chat, "holder")).to_contain_text("Ada on lab-ada writes")
+    take = _part(chat, "take-over")
+    take.click()
+    expect(take).to_have_text("Yes, end their turn")
+    take.click()
+    assert "Bo (lab-bo) took session 'notes' over" in ada.collect(sent).text
+    gate.set()
+    expect(_part(chat, "holder")).to_be_hidden()
+    expect(_part(chat, "log")).to_contain_text("Half of it")
+    model.script("For Bo.")
+    _part(chat, "composer").fill("his?")
+    _part(chat, "composer").press("Enter")
+    expect(_part(chat, "log")).to_contain_text("For Bo.")

@@ -75,7 +75,8 @@ def code_in(shown: str) -> str:
 
 def test_invited_as_viewer_then_editor_then_put_out(start: Start, model: ScriptedModel) -> None:
     """A second person sees nothing, then reads and watches live and can't write; as editor they
-    prompt, with Claude's memory, on their machine; put out, their page hears nothing more."""
+    prompt, with Claude's memory, on their machine, until the owner takes over; put out, their page
+    hears nothing more."""
     ada, bo = start("ada"), start("bo")
     model.script("The first answer.")
     session(ada, "new plan")
@@ -123,6 +124,20 @@ def test_invited_as_viewer_then_editor_then_put_out(start: Start, model: Scripte
     authors = {m.text: m.author for m in page.finished.values() if m and m.type == "user"}
     assert authors == {"first?": "", "second?": "", "third, by Bo?": "Bo"}
     assert "Bo: third, by Bo?" in session(ada, "show plan")
+
+    gate = threading.Event()
+    model.script(Reply(text("Half for Bo, no more.", chunk_chars=9, hold=gate)))
+    turn = watching.prompt("again?")
+    ada.kernel.until(lambda: any("Half for" in shown_text(b) for b in page.live.values()))
+    taken = ada.run("%claude_session take-over plan", answers=["y"])
+    assert "Bo (lab-bo) has worked in 'plan' since" in taken.asked[0]
+    assert "yours to prompt in. What Bo had got is kept" in taken.text
+    assert watching.ended(turn).status == "failed"
+    assert any("Ada (lab-ada) took session 'plan' over" in words for words in watching.notices)
+    gate.set()
+    model.script("For Ada.")
+    assert ada.run("%%claude\nmine now?").error == ""
+    assert "Nobody else works in 'plan'" in session(ada, "take-over plan")
 
     assert "Bo is out" in session(ada, "unshare Bo")
     bo.kernel.until(lambda: watching.session is not None and watching.session.role == "none")
