@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .messages import Message
+from .messages import Message, ResultBlock
 from .store import Store
 
 #: A cell's run: its id where the front end says it, and its execution count.
@@ -15,6 +15,9 @@ class StoredAnswers:
     A cell with an id gets the answers that were given to it, in the order in which it asked
     (a loop asks more than once). Where the front end gives no ids, the nth cell with the same
     prompt gets the nth answer.
+
+    In a shared session only one's own turns count, and of them only what one's own kernels wrote:
+    whoever may write there could put anything in the place of an answer.
     """
 
     def __init__(self, store: Store) -> None:
@@ -34,10 +37,12 @@ class StoredAnswers:
             taken = self._in_run if known else self._claimed
             if (known and prompt.cell_id != cell_id) or prompt.turn_id in taken:
                 continue
-            self.claim(prompt.turn_id, run)
-            return list(
-                self._store.messages(session_id, turn_id=prompt.turn_id, limit=10_000).messages
-            )
+            turn = self._store.messages(session_id, turn_id=prompt.turn_id, limit=10_000).messages
+            own = [message for message in turn if not message.author]
+            mine = any(message.client_id == prompt.client_id for message in own)
+            if mine and any(_is_done(message) for message in own):
+                self.claim(prompt.turn_id, run)
+                return own
         return None
 
     def claim(self, turn_id: str, run: Run) -> None:
@@ -50,3 +55,7 @@ class StoredAnswers:
         if run != self._run:
             self._run = run
             self._in_run = set()
+
+
+def _is_done(message: Message) -> bool:
+    return any(isinstance(b, ResultBlock) and b.outcome == "done" for b in message.content)

@@ -9,17 +9,24 @@ from ipyclaude.testing.stores import MemoryStore
 SID = "s" * 36
 
 
-def answered(store: MemoryStore, turn: str, cell: str | None, *, outcome: str = "done") -> None:
-    """Store an answered turn."""
-    store.put(
-        Message(session_id=SID, type="user", turn_id=turn, prompt_hash="h", cell_id=cell),
-        Message(
-            session_id=SID,
-            type="result",
-            turn_id=turn,
-            content=(ResultBlock.model_validate({"outcome": outcome}),),
-        ),
+def answered(
+    store: MemoryStore,
+    turn: str,
+    cell: str | None,
+    *,
+    outcome: str = "done",
+    by: tuple[str, str] = ("", ""),
+) -> None:
+    """Store an answered turn, whose prompt and result these wrote."""
+    asked = Message(session_id=SID, type="user", turn_id=turn, prompt_hash="h", cell_id=cell)
+    result = Message(
+        session_id=SID,
+        type="result",
+        turn_id=turn,
+        content=(ResultBlock.model_validate({"outcome": outcome}),),
     )
+    pairs = zip((asked, result), by, strict=True)
+    store.put(*(each.model_copy(update={"author": author}) for each, author in pairs))
 
 
 def fresh() -> MemoryStore:
@@ -80,3 +87,20 @@ def test_a_failed_or_stopped_turn_is_asked_again() -> None:
     answered(store, "t1", "a", outcome="failed")
     answered(store, "t2", "a", outcome="stopped")
     assert found(StoredAnswers(store), "a", 1) is None
+
+
+def test_what_another_wrote_is_no_answer_of_ones_own() -> None:
+    """Who may write in a shared session can neither answer a cell in one's place nor add to what
+    it is shown: it is asked, as if nothing stood there (S5).
+    """
+    store = fresh()
+    for turn, by in (("t1", ("Bo", "Bo")), ("t2", ("", "Bo")), ("t3", ("Bo", ""))):
+        answered(store, turn, "a", by=by)
+    answers = StoredAnswers(store)
+    assert found(answers, "a", 1) is None
+    answered(store, "t4", "a")
+    forged = Message(session_id=SID, type="assistant", turn_id="t4", author="Bo")
+    store.put(forged)
+    messages = answers.find(SID, "h", ("a", 2))
+    assert messages is not None
+    assert [message.type for message in messages] == ["user", "result"]
