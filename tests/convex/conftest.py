@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from clients import Tokens
 from convex_server import SERVER, ConvexServer, Faults, build_push, deployed
+from labs import Labs
 from machines import Machine, Make
 from tokens import Issuer, MakeToken
 
 from ipyclaude.messages import new_id
+from ipyclaude.testing import ScriptedModel
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +57,21 @@ def make(convex: ConvexServer, token: str, tmp_path: Path) -> Make:
         return Machine(convex.url, token, tmp_path / name / file, **options)
 
     return make
+
+
+@pytest.fixture
+def labs(convex: ConvexServer, tmp_path: Path) -> Iterator[Labs]:
+    """Where kernels are started that are signed in to the deployment; they end with the test."""
+    labs = Labs(tmp_path, convex.url)
+    yield labs
+    labs.close()
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    """Plays Claude's part, with an empty script."""
+    with ScriptedModel() as scripted:
+        yield scripted
 
 
 @pytest.fixture

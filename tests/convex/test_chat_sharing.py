@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from convex_server import ConvexServer
 from hosts import Notebook
-from kernels import Kernel, Page, Place
+from kernels import Page
+from labs import Labs
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id
@@ -20,24 +19,21 @@ Start = Callable[[str], Notebook]
 
 
 @pytest.fixture
-def start(tmp_path: Path, convex: ConvexServer, make_token: MakeToken) -> Iterator[Start]:
+def model() -> Iterator[ScriptedModel]:
+    """A model that always says the same."""
+    with ScriptedModel(default="Noted.") as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def start(model: ScriptedModel, labs: Labs, make_token: MakeToken) -> Start:
     """Start a kernel of a person of this name, on a server of their own."""
-    kernels: list[Kernel] = []
-    with ScriptedModel(default="Noted.") as model:
 
-        def begin(name: str) -> Notebook:
-            place = Place(tmp_path / name)
-            token = make_token(f"{name}-{new_id()}", name=name)
-            signed_in = {"CONVEX_URL": convex.url, "CONVEX_AUTH_TOKEN": token}
-            env = place.env(model, IPYCLAUDE_SERVER_LABEL=f"{name}s-lab", **signed_in)
-            kernels.append(Kernel(place, env))
-            nb = Notebook(kernels[-1])
-            assert nb.run("%load_ext ipyclaude").error == ""
-            return nb
+    def begin(name: str) -> Notebook:
+        token = make_token(f"{name}-{new_id()}", name=name)
+        return labs.start(model, name, token, IPYCLAUDE_SERVER_LABEL=f"{name}s-lab")
 
-        yield begin
-        for kernel in kernels:
-            kernel.close()
+    return begin
 
 
 def _chat(nb: Notebook) -> Page:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from convex_server import ConvexServer
-from kernels import Kernel, Place, said
-from tokens import MakeToken
+from kernels import Kernel, said
+from labs import Labs
 
-from ipyclaude.messages import Message, Todo, new_id
+from ipyclaude.messages import Message, Todo
 from ipyclaude.store.replication import Kind, Replication
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing import Reply, ScriptedModel, text, tool
@@ -25,32 +23,13 @@ TODOS = [
 
 
 @pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    """A model with an empty script."""
-    with ScriptedModel() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-def start(
-    tmp_path: Path, model: ScriptedModel, convex: ConvexServer, make_token: MakeToken
-) -> Iterator[Start]:
+def start(model: ScriptedModel, labs: Labs, token: str) -> Start:
     """Start kernels of one person on servers of their own: `start(name, **environment)`."""
-    started: list[Kernel] = []
-    token = make_token(f"ada-{new_id()}")
 
     def begin(name: str, **more: str) -> Kernel:
-        place = Place(tmp_path / name, work_name=f"work-of-{name}")
-        signed_in = {"CONVEX_URL": convex.url, "CONVEX_AUTH_TOKEN": token}
-        labelled = {"IPYCLAUDE_SERVER_LABEL": name, **signed_in, **more}
-        kernel = Kernel(place, place.env(model, **labelled))
-        started.append(kernel)
-        kernel.run("%load_ext ipyclaude")
-        return kernel
+        return labs.start(model, name, token, **more).kernel
 
-    yield begin
-    for kernel in started:
-        kernel.close()
+    return begin
 
 
 def stored(kernel: Kernel, name: str) -> tuple[list[Message], tuple[Todo, ...]]:

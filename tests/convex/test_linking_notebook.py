@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from convex_server import ConvexServer
 from hosts import Notebook
-from kernels import Kernel, Place
+from labs import Labs
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id
@@ -17,27 +14,15 @@ from ipyclaude.testing import ScriptedModel
 
 
 @pytest.fixture
-def notebooks(
-    tmp_path: Path, convex: ConvexServer, make_token: MakeToken
-) -> Iterator[tuple[Notebook, Notebook]]:
+def notebooks(model: ScriptedModel, labs: Labs, make_token: MakeToken) -> list[Notebook]:
     """Kernels of two identities of one person."""
     one = new_id()
-    with ScriptedModel() as model:
-        kernels: list[Kernel] = []
-        try:
-            for side in "ab":
-                place = Place(tmp_path / side)
-                token = make_token(f"{side}-{one}", name=f"Ada of {side}")
-                env = place.env(model, CONVEX_URL=convex.url, CONVEX_AUTH_TOKEN=token)
-                kernels.append(Kernel(place, env))
-                kernels[-1].run("%load_ext ipyclaude")
-            yield Notebook(kernels[0]), Notebook(kernels[1])
-        finally:
-            for kernel in kernels:
-                kernel.close()
+    return [
+        labs.start(model, side, make_token(f"{side}-{one}", name=f"Ada of {side}")) for side in "ab"
+    ]
 
 
-def test_two_notebooks_link_and_unlink(notebooks: tuple[Notebook, Notebook]) -> None:
+def test_two_notebooks_link_and_unlink(notebooks: list[Notebook]) -> None:
     """Codes go from one to the other; nothing happens without both; `whoami` shows both."""
     a, b = notebooks
     code = _code(a)

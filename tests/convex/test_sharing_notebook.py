@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from convex_server import ConvexServer
 from hosts import Notebook
-from kernels import Kernel, Place, said
+from kernels import said
+from labs import Labs, session
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id
@@ -22,41 +21,15 @@ CODE = re.compile(r"%claude_session join ([0-9A-Z-]{26,})")
 
 
 @pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    """A model with an empty script, behind both."""
-    with ScriptedModel() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-def start(
-    tmp_path: Path, model: ScriptedModel, convex: ConvexServer, make_token: MakeToken
-) -> Iterator[Start]:
+def start(model: ScriptedModel, labs: Labs, make_token: MakeToken) -> Start:
     """Start kernels, each of a person of its own: `start(name, **environment)`."""
-    started: list[Kernel] = []
     run = new_id()
 
     def begin(name: str, **more: str) -> Notebook:
-        place = Place(tmp_path / name, work_name=f"work-of-{name}")
         token = make_token(f"{name}-{run}", name=name.capitalize())
-        signed_in = {"CONVEX_URL": convex.url, "CONVEX_AUTH_TOKEN": token}
-        env = place.env(model, IPYCLAUDE_SERVER_LABEL=f"lab-{name}", **{**signed_in, **more})
-        kernel = Kernel(place, env)
-        started.append(kernel)
-        nb = Notebook(kernel)
-        assert nb.run("%load_ext ipyclaude").error == ""
-        return nb
+        return labs.start(model, name, token, IPYCLAUDE_SERVER_LABEL=f"lab-{name}", **more)
 
-    yield begin
-    for kernel in started:
-        kernel.close()
-
-
-def session(nb: Notebook, line: str, *, answers: tuple[str, ...] | None = None) -> str:
-    """Run a subcommand that works; return what it shows, on one line."""
-    shown = nb.run(f"%claude_session {line}", answers=answers)
-    assert shown.error == "", shown.text
-    return " ".join(shown.text.split())
+    return begin
 
 
 def refused(nb: Notebook, code: str) -> str:

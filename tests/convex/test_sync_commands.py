@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import pytest
 from convex_server import ConvexServer
 from hosts import Notebook
-from kernels import Kernel, Page, Place, said
+from kernels import Page, Place, said
+from labs import Labs, session
 from terminals import PROMPT, Terminal
-from tokens import MakeToken
 
 from ipyclaude.messages import new_id
 from ipyclaude.store.sqlite import SqliteStore
@@ -24,48 +25,9 @@ PAGE = {"paginationOpts": {"numItems": 1, "cursor": None}}
 
 
 @pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    """A model with an empty script."""
-    with ScriptedModel() as scripted:
-        yield scripted
-
-
-@pytest.fixture
-def token(make_token: MakeToken) -> str:
-    """A person of this test alone."""
-    return make_token(f"ada-{new_id()}")
-
-
-@pytest.fixture
-def start(
-    tmp_path: Path, model: ScriptedModel, convex: ConvexServer, token: str
-) -> Iterator[Start]:
-    """Start kernels of one person, each on a server of its own: `start(name, **environment)`.
-
-    A variable that is empty is not set.
-    """
-    started: list[Kernel] = []
-
-    def begin(name: str, **more: str) -> Notebook:
-        place = Place(tmp_path / name)
-        signed_in = {"CONVEX_URL": convex.url, "CONVEX_AUTH_TOKEN": token}
-        env = place.env(model, IPYCLAUDE_SERVER_LABEL=name, **{**signed_in, **more})
-        kernel = Kernel(place, {key: value for key, value in env.items() if value})
-        started.append(kernel)
-        nb = Notebook(kernel)
-        assert nb.run("%load_ext ipyclaude").error == ""
-        return nb
-
-    yield begin
-    for kernel in started:
-        kernel.close()
-
-
-def session(nb: Notebook, line: str, *, answers: tuple[str, ...] | None = None) -> str:
-    """Run a subcommand that works; return what it shows, on one line."""
-    shown = nb.run(f"%claude_session {line}", answers=answers)
-    assert shown.error == "", shown.text
-    return " ".join(shown.text.split())
+def start(model: ScriptedModel, labs: Labs, token: str) -> Start:
+    """Start kernels of one person, each on a server of its own: `start(name, **environment)`."""
+    return functools.partial(labs.start, model, token=token)
 
 
 def settled(nb: Notebook, words: str) -> str:
