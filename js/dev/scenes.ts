@@ -207,8 +207,10 @@ export function long(model: MockModel, count: number): void {
     return { messages: all.slice(start, end), more: start > 0 };
   };
   model.answers.find = (request) => {
-    const { query } = request as Find;
-    const found = all.filter((each) => JSON.stringify(each.content).includes(query)).slice(0, 50);
+    const { query, offset, limit } = request as Find;
+    const found = all
+      .filter((each) => JSON.stringify(each.content).includes(query))
+      .slice(offset, offset + limit);
     const type = "assistant";
     return {
       found: found.map((each) => ({

@@ -11,7 +11,7 @@ import type { Found } from "./wire";
 
 /** Typing pauses this long (ms) before the kernel is asked. */
 const PAUSE = 200;
-const MOST = 100;
+const PAGE = 50;
 const WHO: Record<string, string> = { user: "You", assistant: "Claude", tool: "Tool" };
 
 export class Find {
@@ -20,7 +20,9 @@ export class Find {
   private readonly popover: Popover;
   private readonly field: HTMLInputElement;
   private readonly list = h("ul", { class: "ipc-sessions", "data-ipc": "found-list" });
+  private readonly moreButton: HTMLButtonElement;
   private readonly failure = new Failure();
+  private shown = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** Only the answer to the last question counts. */
   private asked = 0;
@@ -43,9 +45,11 @@ export class Find {
     this.popover = new Popover(opener, label, "find-panel", () => {
       this.field.focus();
       this.field.select();
-      void this.load();
+      void this.load(0);
     });
-    this.popover.panel.append(this.field, this.failure.el, this.list);
+    this.moreButton = button("found-more", "Show more", () => void this.load(this.shown));
+    this.moreButton.hidden = true;
+    this.popover.panel.append(this.field, this.failure.el, this.list, this.moreButton);
     this.el = h("div", { class: "ipc-pop ipc-pop-end" }, opener, this.popover.panel);
   }
 
@@ -60,18 +64,24 @@ export class Find {
 
   private later(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.load(), PAUSE);
+    this.timer = setTimeout(() => void this.load(0), PAUSE);
   }
 
-  private async load(): Promise<void> {
+  private async load(offset: number): Promise<void> {
     const turn = ++this.asked;
     this.failure.clear();
     const query = this.field.value.trim();
     try {
-      const { found } = await this.page.ask({ type: "find", query, limit: MOST });
+      const { found } = await this.page.ask({ type: "find", query, limit: PAGE, offset });
       if (turn !== this.asked) return;
-      this.list.replaceChildren(...found.map((each) => this.row(each)));
-      if (found.length) return;
+      const rows = found.map((each) => this.row(each));
+      if (!offset) this.list.replaceChildren();
+      this.list.append(...rows);
+      this.shown = offset + rows.length;
+      // Who asked for more goes on with the first of them.
+      if (offset) (rows[0]?.querySelector("button") ?? this.field).focus();
+      this.moreButton.hidden = rows.length < PAGE;
+      if (this.shown) return;
       const words = query ? "No message holds these words." : "No prompt yet.";
       this.list.append(h("li", { class: "ipc-muted ipc-none" }, words));
     } catch (error) {

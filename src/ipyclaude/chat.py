@@ -156,7 +156,11 @@ class ClaudeChat(View):
     async def _on_find(self, request: r.Find) -> dict[str, Any]:
         session_id, limit = self._current().info.client_id, min(request.limit, 200)
         found = await asyncio.to_thread(
-            self._desk.store.find, session_id, request.query, limit=limit
+            self._desk.store.find,
+            session_id,
+            request.query,
+            limit=limit,
+            offset=max(request.offset, 0),
         )
         hits = [
             r.Found(

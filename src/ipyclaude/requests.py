@@ -168,6 +168,7 @@ class Find(_Request):
     type: Literal["find"] = "find"
     query: Text = ""
     limit: int = 50
+    offset: int = 0
 
 
 class Found(Wire):

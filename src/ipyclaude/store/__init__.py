@@ -149,10 +149,12 @@ class Store(Protocol):
         """Full-text search over messages, best first."""
         ...
 
-    def find(self, session_id: str, text: str, *, limit: int = 50) -> list[Excerpt]:
+    def find(
+        self, session_id: str, text: str, *, limit: int = 50, offset: int = 0
+    ) -> list[Excerpt]:
         """Return the session's messages that hold all words, newest first.
 
-        With a text that has no words: its prompts.
+        With a text that has no words: its prompts. The first `offset` of them are left out.
         """
         ...
 

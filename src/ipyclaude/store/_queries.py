@@ -159,14 +159,16 @@ def search(db: sqlite3.Connection, text: str, limit: int) -> list[Hit]:
     return hits
 
 
-def find(db: sqlite3.Connection, session_id: str, text: str, limit: int) -> list[Excerpt]:
+def find(
+    db: sqlite3.Connection, session_id: str, text: str, limit: int, offset: int
+) -> list[Excerpt]:
     """Return a session's messages that hold all words, newest first; else its prompts."""
     query = match(text)
     found, named = ("m.type = 'user'", ()) if not query else (_HOLDS, (query,))
     rows = db.execute(
         f"SELECT m.data, m.ord FROM messages m WHERE {found} AND m.session_id = ?"  # noqa: S608 - fixed texts
-        " ORDER BY m.ord DESC, m.pos DESC LIMIT ?",
-        (*named, safe(session_id), limit),
+        " ORDER BY m.ord DESC, m.pos DESC LIMIT ? OFFSET ?",
+        (*named, safe(session_id), limit, offset),
     )
     messages = [message_from(*row) for row in rows]
     return [Excerpt(message, snippet(message.text, text)) for message in messages]

@@ -195,10 +195,12 @@ class SqliteStore:
         with self._database.reading() as db:
             return _queries.search(db, text, limit)
 
-    def find(self, session_id: str, text: str, *, limit: int = 50) -> list[Excerpt]:
+    def find(
+        self, session_id: str, text: str, *, limit: int = 50, offset: int = 0
+    ) -> list[Excerpt]:
         """Return the session's messages that hold all words, newest first; else its prompts."""
         with self._database.reading() as db:
-            return _queries.find(db, session_id, text, limit)
+            return _queries.find(db, session_id, text, limit, offset)
 
     def usage(self, session_id: str | None = None) -> list[dict[str, object]]:
         """Return cost (USD) and tokens by local day and session, newest day first."""

@@ -81,7 +81,9 @@ class FindingContract(StoreTests):
         assert [each.message for each in found] == [answer, prompt]
         assert found[0].snippet == "the «herons» are here"
         assert [each.message for each in store.find(info.client_id, " ")] == [prompt]
-        assert len(store.find(info.client_id, "heron", limit=1)) == 1
+        assert [e.message for e in store.find(info.client_id, "heron", limit=1)] == [answer]
+        rest = store.find(info.client_id, "heron", limit=1, offset=1)
+        assert [each.message for each in rest] == [prompt]
 
     def test_search_takes_any_text(self, store: Store) -> None:
         """No text that a person types is a syntax error."""

@@ -194,7 +194,9 @@ class MemoryStore:
                     hits.append(Hit(info, message, snippet(message.text, text)))
         return hits[:limit]
 
-    def find(self, session_id: str, text: str, *, limit: int = 50) -> list[Excerpt]:
+    def find(
+        self, session_id: str, text: str, *, limit: int = 50, offset: int = 0
+    ) -> list[Excerpt]:
         """Return the session's messages that hold all words, newest first; else its prompts."""
         from ..store._values import snippet, words
 
@@ -205,7 +207,8 @@ class MemoryStore:
             for message in reversed(self._messages(session_id))
             if (message.client_id in hit if wanted else message.type == "user")
         ]
-        return [Excerpt(message, snippet(message.text, text)) for message in found[:limit]]
+        wanted_part = found[offset : offset + limit]
+        return [Excerpt(message, snippet(message.text, text)) for message in wanted_part]
 
     def usage(self, session_id: str | None = None) -> list[dict[str, object]]:
         """Return cost and tokens by day and session, newest day first."""
