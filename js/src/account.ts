@@ -2,7 +2,7 @@
 
 import { AccountForm, EMPTY } from "./accountform";
 import { copyButton } from "./actions";
-import { button, h, setText } from "./dom";
+import { button, focusIn, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import type { Page } from "./page";
@@ -40,7 +40,6 @@ export class Account {
       this.failure.el,
       this.body,
     );
-    this.popover.panel.tabIndex = -1;
     this.el = h(
       "div",
       { class: "ipc-pop ipc-pop-end ipc-account-pop", hidden: true },
@@ -58,14 +57,13 @@ export class Account {
     this.opener.setAttribute("aria-label", label);
     this.opener.title = label;
     this.el.dataset.state = who.state;
-    const focused = document.activeElement;
-    const hadFocus = this.popover.panel.contains(focused);
+    const focused = focusIn(this.popover.panel);
     setText(this.words, wordsFor(who));
     if (who.error) this.failure.showInfo(who.error);
     else this.failure.clear();
     this.body.replaceChildren(...this.bodyFor(who));
-    if (!hadFocus || this.popover.panel.contains(document.activeElement)) return;
-    if (this.popover.panel.contains(focused)) (focused as HTMLElement).focus();
+    if (!focused || focusIn(this.popover.panel)) return;
+    if (this.popover.panel.contains(focused)) focused.focus();
     else this.focus();
   }
 

@@ -32,12 +32,20 @@ export function copyButton(label: string, text: () => string): HTMLButtonElement
     const done = await copy(text());
     made.replaceChildren(icon(done ? "check" : "cross"));
     made.dataset.state = done ? "copied" : "failed";
+    // The new name of what has the focus is read out.
+    name(made, done ? "Copied" : "It could not be copied");
     setTimeout(() => {
       made.replaceChildren(icon("copy"));
+      name(made, label);
       delete made.dataset.state;
     }, SHOWN_MS);
   };
   return made;
+}
+
+function name(made: HTMLElement, words: string): void {
+  made.setAttribute("aria-label", words);
+  made.title = words;
 }
 
 /** The actions of a message; null where there are none. */

@@ -2,7 +2,7 @@
 
 import { Amend } from "./amend";
 import { inputElement, toolIcon, toolLabel } from "./blocks/tools";
-import { button, h, setText } from "./dom";
+import { button, focusIn, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import type { Page } from "./page";
@@ -51,6 +51,8 @@ export class ApprovalCard {
         class: "ipc-approval",
         role: "group",
         "aria-label": `Permission: ${title}`,
+        // The next question gets the focus, not its answer: Enter twice must not allow it.
+        tabindex: "-1",
         "data-ipc": "approval",
         "data-state": approval.status,
         "data-id": approval.client_id,
@@ -129,6 +131,8 @@ export class ApprovalCard {
 
   private async answer(allow: boolean, scope: Scope): Promise<void> {
     this.failure.clear();
+    // A button that is disabled loses the focus.
+    if (focusIn(this.el)) this.el.focus({ preventScroll: true });
     this.setBusy(true);
     try {
       await this.page.ask({

@@ -2,7 +2,7 @@
 
 import { ApprovalCard } from "./approval";
 import { badge } from "./badge";
-import { h, setText } from "./dom";
+import { h, keepFocus, setText } from "./dom";
 import type { Page } from "./page";
 import type { State } from "./state";
 import type { Approval } from "./wire";
@@ -13,7 +13,11 @@ export class Approvals {
   private readonly cards = new Map<string, HTMLElement>();
   private drawn: readonly Approval[] | null = null;
 
-  constructor(private readonly page: Page) {
+  constructor(
+    private readonly page: Page,
+    /** Where a person goes on who has answered the last question. */
+    private readonly home: () => HTMLElement,
+  ) {
     this.el.append(this.count);
   }
 
@@ -21,8 +25,21 @@ export class Approvals {
     if (approvals === this.drawn) return;
     this.drawn = approvals;
     const pending = approvals.filter((each) => each.status === "pending");
-    const mine = pending.filter((each) => each.may_answer).length;
+    const mine = pending.filter((each) => each.may_answer).map((each) => each.client_id);
     badge(this, mine);
+    keepFocus(
+      this.el,
+      () => this.show(pending),
+      () => this.cards.values().next().value ?? this.home(),
+    );
+    setText(this.count, mine.length > 1 ? `${mine.length} questions wait for you.` : "");
+  }
+
+  destroy(): void {
+    badge(this, []);
+  }
+
+  private show(pending: readonly Approval[]): void {
     const ids = new Set(pending.map((each) => each.client_id));
     for (const [id, card] of this.cards) {
       if (ids.has(id)) continue;
@@ -35,10 +52,5 @@ export class Approvals {
       this.cards.set(approval.client_id, card);
       this.el.append(card);
     }
-    setText(this.count, mine > 1 ? `${mine} questions wait for you.` : "");
-  }
-
-  destroy(): void {
-    badge(this, 0);
   }
 }

@@ -54,7 +54,7 @@ export class Composer {
     private readonly around: Around,
   ) {
     this.area = this.makeArea();
-    this.sendButton = button("send", "Send", () => void this.send(), icon("arrow"));
+    this.sendButton = button("send", "Send", () => this.clicked(), icon("arrow"));
     this.sendButton.classList.add("ipc-primary");
     this.banner = h(
       "div",
@@ -68,7 +68,7 @@ export class Composer {
       (why) => this.failure.show(why),
     );
     this.controls = new Controls(page, this.failure);
-    this.queue = new Queue(page);
+    this.queue = new Queue(page, this.area, (text) => this.takeBack(text));
     this.suggest = new Suggest(
       page,
       this.area,
@@ -112,12 +112,30 @@ export class Composer {
     this.area.focus();
   }
 
+  /** What has the focus when a person writes. */
+  get home(): HTMLElement {
+    return this.area;
+  }
+
   /** Put words into the draft as a quotation, and go there. */
   quote(text: string): void {
     const quoted = text.trim().replace(/^/gm, "> ");
     const before = this.area.value.trimEnd();
     this.write(`${before}${before && "\n\n"}${quoted}\n\n`);
     this.focus();
+  }
+
+  /** Go on writing a prompt that was to be sent later. */
+  private takeBack(text: string): void {
+    const before = this.area.value.trimEnd();
+    this.write(`${before}${before && "\n\n"}${text}`);
+    this.focus();
+  }
+
+  private clicked(): void {
+    // Before the button is disabled, which would take the focus away.
+    this.focus();
+    void this.send();
   }
 
   /** Take up an earlier prompt: what is sent goes into a fork that ends before it. */

@@ -48,6 +48,24 @@ export function setText(el: Element, text: string): void {
   if (el.textContent !== text) el.textContent = text;
 }
 
+/** The element within `el` that has the focus; null where the focus is elsewhere. */
+export function focusIn(el: Element): HTMLElement | null {
+  // In a shadow root the document sees only the host.
+  const { activeElement } = el.getRootNode() as Document | ShadowRoot;
+  return activeElement && el.contains(activeElement) ? (activeElement as HTMLElement) : null;
+}
+
+/** Change what may hold the focus; where that takes it away, it goes on from `next`. */
+export function keepFocus(
+  el: Element,
+  change: () => void,
+  next: () => HTMLElement | null | undefined,
+): void {
+  const had = focusIn(el);
+  change();
+  if (had && !focusIn(el)) next()?.focus({ preventScroll: true });
+}
+
 /** Copy text; false where the host does not let us. */
 export async function copy(text: string): Promise<boolean> {
   try {
@@ -57,10 +75,12 @@ export async function copy(text: string): Promise<boolean> {
     // No permission or no secure context: the old way still works in most hosts.
     const area = h("textarea", { class: "ipc-offscreen", "aria-hidden": "true" });
     area.value = text;
+    const focused = document.activeElement as HTMLElement | null;
     document.body.append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();
+    focused?.focus({ preventScroll: true });
     return done;
   }
 }

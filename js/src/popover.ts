@@ -1,6 +1,6 @@
 /** A panel that a button opens: Esc or a click elsewhere closes it and focus goes back. */
 
-import { h } from "./dom";
+import { focusIn, h } from "./dom";
 
 export class Popover {
   readonly panel: HTMLElement;
@@ -17,12 +17,16 @@ export class Popover {
       "aria-label": label,
       "data-ipc": hook,
       "data-lm-suppress-shortcuts": "true",
+      tabindex: "-1",
       hidden: true,
       keydown: (event) => this.key(event as KeyboardEvent),
     });
     opener.setAttribute("aria-haspopup", "dialog");
     opener.setAttribute("aria-expanded", "false");
     opener.addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
+    opener.addEventListener("keydown", (event) => {
+      if (!this.panel.hidden) this.key(event);
+    });
   }
 
   open(): void {
@@ -30,11 +34,12 @@ export class Popover {
     this.opener.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", this.outside);
     this.onOpen();
+    if (!focusIn(this.panel)) this.panel.focus({ preventScroll: true });
   }
 
   close(): void {
     if (this.panel.hidden) return;
-    const inside = this.panel.contains(document.activeElement);
+    const inside = focusIn(this.panel) !== null;
     this.panel.hidden = true;
     this.opener.setAttribute("aria-expanded", "false");
     this.destroy();

@@ -8,9 +8,10 @@ import type { SessionInfo } from "./wire";
 export interface SessionDeeds {
   open(id: string): void;
   rename(id: string, name: string): void;
-  archive(id: string, archived: boolean): void;
+  /** Put it away, or take it out again. */
+  archive(session: SessionInfo): void;
   fork(id: string): void;
-  remove(session: SessionInfo, row: HTMLElement): void;
+  remove(session: SessionInfo): void;
   /** Let somebody in; what comes of it is shown in the row. */
   share(session: SessionInfo, row: HTMLElement): void;
   key(event: KeyboardEvent): void;
@@ -77,7 +78,7 @@ export function sessionRow(
     editName(session, row, open, deeds);
   }
   function remove(): void {
-    deeds.remove(session, row);
+    deeds.remove(session);
   }
   function key(event: KeyboardEvent): void {
     if (event.key === "F2") rename();
@@ -137,7 +138,7 @@ function actions(
     { class: "ipc-session-actions" },
     button("rename-session", `Rename ${name}`, rename, icon("edit")),
     button("fork-session", `Go on in a copy of ${name}`, () => deeds.fork(id), icon("fork")),
-    button("archive-session", words, () => deeds.archive(id, !away), icon("archive")),
+    button("archive-session", words, () => deeds.archive(session), icon("archive")),
     button("delete-session", `Delete ${name}`, remove, icon("trash")),
   );
 }
@@ -157,8 +158,10 @@ function editName(
     value: session.name,
   });
   const end = (): void => {
-    field.remove();
+    // To remove what has the focus is to leave it, which would end it a second time.
+    field.removeEventListener("blur", end);
     row.classList.remove("ipc-renaming");
+    field.remove();
   };
   field.addEventListener("keydown", (event) => {
     if (event.isComposing) return;

@@ -1,6 +1,6 @@
 /** The session switcher: search, list, open, make new. */
 
-import { button, h, setText } from "./dom";
+import { button, focusIn, h, keepFocus, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import { Later } from "./later";
@@ -34,6 +34,8 @@ export class Sessions {
   private shown = 0;
   private readonly undo = h("div", { class: "ipc-undo", role: "status" });
   private undoable: Later | null = null;
+  /** The session that is being deleted: the list shows it no more. */
+  private leaving = "";
   private readonly archivedToo: HTMLInputElement;
 
   constructor(private readonly page: Page) {
@@ -53,6 +55,7 @@ export class Sessions {
     this.popover = new Popover(this.opener, "Sessions", "session-panel", () => {
       this.search.value = "";
       this.search.focus();
+      if (!this.leaving) this.undo.replaceChildren();
       void this.load(0);
     });
     const make = button(
@@ -106,24 +109,45 @@ export class Sessions {
       if (turn !== this.asked) return;
       const rows = found.sessions.map((each) => this.row(each, found));
       if (offset) this.list.append(...rows);
-      else this.list.replaceChildren(...rows);
+      else this.fill(rows);
       this.shown = offset + rows.length;
+      // Who asked for more goes on with the first of them.
+      if (offset) (rows[0]?.querySelector("button") ?? this.search).focus();
       this.moreButton.hidden = rows.length < PAGE;
-      if (!this.shown)
-        this.list.append(h("li", { class: "ipc-muted ipc-none" }, "No session found."));
     } catch (error) {
       if (turn === this.asked) this.failure.show(error);
     }
   }
 
+  /** Show these rows; whoever was at a session stays there, or goes to its neighbour. */
+  private fill(rows: readonly HTMLElement[]): void {
+    const at = [...this.list.children].findIndex((each) => focusIn(each));
+    const id = idOf(this.list.children[at]);
+    const none = h("li", { class: "ipc-muted ipc-none" }, "No session found.");
+    keepFocus(
+      this.list,
+      () => this.list.replaceChildren(...(rows.length ? rows : [none])),
+      () => {
+        const next = rows.find((each) => idOf(each) === id) ?? rows[Math.min(at, rows.length - 1)];
+        return next?.querySelector("button") ?? this.search;
+      },
+    );
+  }
+
   private row(session: SessionInfo, found: SessionsResult): HTMLElement {
+    const made = this.makeRow(session, found);
+    made.hidden = session.client_id === this.leaving;
+    return made;
+  }
+
+  private makeRow(session: SessionInfo, found: SessionsResult): HTMLElement {
     const deeds = {
       open: (id: string) => void this.open(id),
       rename: (id: string, name: string) => void this.renamed(id, name),
-      archive: (id: string, archived: boolean) => void this.archived(id, archived),
+      archive: (each: SessionInfo) => void this.archive(each),
       fork: (id: string) => void this.fork(id),
       share: (each: SessionInfo, row: HTMLElement) => shareRow(this.page, each, row),
-      remove: (each: SessionInfo, row: HTMLElement) => this.remove(each, row),
+      remove: (each: SessionInfo) => this.remove(each),
       key: (event: KeyboardEvent) => walk(event, this.list, this.search),
     };
     return sessionRow(session, session.client_id === found.current, deeds, found);
@@ -152,41 +176,88 @@ export class Sessions {
     }
   }
 
-  private renamed(id: string, name: string): Promise<void> {
+  private renamed(id: string, name: string): Promise<boolean> {
     return this.changeList({ type: "rename_session", session_id: id, name });
   }
 
-  private archived(id: string, archived: boolean): Promise<void> {
-    return this.changeList({ type: "archive_session", session_id: id, archived });
+  /** Put a session away, or take it out again; either can be undone. */
+  private async archive({ client_id: id, name, archived_at: away }: SessionInfo): Promise<void> {
+    const change = (archived: boolean) =>
+      this.changeList({ type: "archive_session", session_id: id, archived });
+    if (!(await change(!away))) return;
+    this.undoable?.now();
+    this.offer(`${name} is ${away ? "taken out again" : "put away"}.`, () => {
+      void change(Boolean(away)).then(() => this.goTo(id));
+    });
   }
 
-  private async changeList(request: Unsent): Promise<void> {
+  /** Ask for a change, and for the list anew; false where that failed. */
+  private async changeList(request: Unsent): Promise<boolean> {
     this.failure.clear();
     try {
       await this.page.ask(request);
       await this.load(0);
+      return true;
     } catch (error) {
       this.failure.show(error);
+      return false;
     }
   }
 
   /** Hide a session, and delete it once the time to undo that is over. */
-  private remove(session: SessionInfo, row: HTMLElement): void {
+  private remove({ client_id: id, name }: SessionInfo): void {
     this.undoable?.now();
-    row.hidden = true;
+    this.leaving = id;
+    this.hide(id, true);
     const gone = async () => {
-      this.undo.replaceChildren();
-      await this.changeList({ type: "delete_session", session_id: session.client_id });
+      this.takeOffer();
+      await this.changeList({ type: "delete_session", session_id: id });
+      // Another may be leaving by now.
+      if (this.leaving === id) this.leaving = "";
     };
     const undoable = new Later(UNDO, () => void gone());
     this.undoable = undoable;
-    const back = button("undo-delete", "Undo", () => {
+    this.offer(`${name} is being deleted.`, () => {
       undoable.cancel();
-      this.undo.replaceChildren();
-      row.hidden = false;
-      row.querySelector("button")?.focus();
+      this.leaving = "";
+      this.hide(id, false);
+      this.goTo(id);
     });
-    this.undo.replaceChildren(h("span", {}, `${session.name} is being deleted.`), back);
+  }
+
+  /** Say what was done, and let it be undone. */
+  private offer(words: string, undo: () => void): void {
+    const back = button("undo", "Undo", () => {
+      this.takeOffer();
+      undo();
+    });
+    this.undo.replaceChildren(h("span", {}, words), back);
     back.focus();
   }
+
+  private takeOffer(): void {
+    keepFocus(
+      this.undo,
+      () => this.undo.replaceChildren(),
+      () => this.search,
+    );
+  }
+
+  private find(id: string): HTMLElement | undefined {
+    return [...this.list.children].find((each) => idOf(each) === id) as HTMLElement | undefined;
+  }
+
+  private hide(id: string, hidden: boolean): void {
+    const row = this.find(id);
+    if (row) row.hidden = hidden;
+  }
+
+  private goTo(id: string): void {
+    (this.find(id)?.querySelector("button") ?? this.search).focus();
+  }
+}
+
+/** The session that a row of the list stands for. */
+function idOf(row: Element | undefined): string {
+  return row?.querySelector("[data-id]")?.getAttribute("data-id") ?? "";
 }

@@ -1,6 +1,6 @@
 /** The permissions that were remembered, each of which can be revoked (S12). */
 
-import { button, h } from "./dom";
+import { button, focusIn, h, keepFocus } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
 import type { Page } from "./page";
@@ -24,7 +24,6 @@ export class Settings {
       this.rules,
       this.failure.el,
     );
-    this.popover.panel.tabIndex = -1;
     this.el = h("div", { class: "ipc-pop ipc-pop-end" }, opener, this.popover.panel);
   }
 
@@ -46,8 +45,13 @@ export class Settings {
         button("revoke", `Revoke ${rule.pattern}`, () => void this.revoke(rule), "Revoke"),
       ),
     );
-    this.rules.replaceChildren(...rows);
-    if (!rows.length) this.rules.append(h("li", { class: "ipc-muted" }, "None."));
+    if (!rows.length) rows.push(h("li", { class: "ipc-muted" }, "None."));
+    const at = [...this.rules.children].findIndex((each) => focusIn(each));
+    keepFocus(
+      this.rules,
+      () => this.rules.replaceChildren(...rows),
+      () => rows[Math.min(at, rows.length - 1)]?.querySelector("button") ?? this.popover.panel,
+    );
   }
 
   private revoke(rule: Rule): Promise<void> {

@@ -50,7 +50,7 @@ export class Transcript {
   ) {
     const chat = page.kind === "chat";
     this.olderButton = button("older", "Show older messages", () => void this.older());
-    this.latest = button("latest", "Go to the latest", () => this.toEnd(), icon("down"));
+    this.latest = button("latest", "Go to the latest", () => this.goToEnd(), icon("down"));
     this.latest.append(this.latestWords);
     this.latest.hidden = true;
     this.scroll = h(
@@ -169,6 +169,12 @@ export class Transcript {
     this.dressLatest();
     const near = scrollTop < clientHeight * NEAR_START;
     if (near && !this.olderButton.hidden && !this.following) void this.older();
+  }
+
+  /** The button hides itself: who pressed it goes on in the list. */
+  private goToEnd(): void {
+    this.scroll.focus({ preventScroll: true });
+    this.toEnd();
   }
 
   private toEnd(): void {

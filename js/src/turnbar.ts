@@ -1,7 +1,7 @@
 /** What the turn is doing: elapsed time and Stop while it runs, one line of facts after it. */
 
 import { resultLine } from "./blocks/result";
-import { button, h, setText } from "./dom";
+import { button, focusIn, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { modelName, seconds } from "./format";
 import { icon } from "./icons";
@@ -26,7 +26,11 @@ export class TurnBar {
   /** The page's clock when it first saw the turn: the kernel's clock may be another's. */
   private seenAt = 0;
 
-  constructor(private readonly page: Page) {
+  constructor(
+    private readonly page: Page,
+    /** Where a person goes on who has stopped a turn. */
+    private readonly home: () => HTMLElement,
+  ) {
     this.stopButton = button("stop", "Stop", () => void this.stop(), icon("stop"), "Stop");
     this.line.append(
       this.spinner,
@@ -38,7 +42,7 @@ export class TurnBar {
     );
     this.el = h(
       "div",
-      { class: "ipc-turn-bar", "data-ipc": "turn-bar" },
+      { class: "ipc-turn-bar", "data-ipc": "turn-bar", tabindex: "-1" },
       this.line,
       this.failure.el,
     );
@@ -49,6 +53,7 @@ export class TurnBar {
     const runs = running(state);
     if (turn?.turn_id !== this.turn?.turn_id) this.begin(turn);
     this.turn = turn;
+    if (!runs && focusIn(this.el)) this.home().focus({ preventScroll: true });
     this.el.hidden = this.page.kind === "chat" ? !runs : !turn;
     this.el.dataset.state = turn?.status ?? "none";
     this.spinner.hidden = !runs;
@@ -65,6 +70,8 @@ export class TurnBar {
   async stop(): Promise<void> {
     if (this.stopButton.disabled || this.stopButton.hidden) return;
     this.failure.clear();
+    // A button that is disabled loses the focus.
+    if (focusIn(this.el)) this.el.focus({ preventScroll: true });
     this.stopButton.disabled = true;
     setText(this.words, "Stopping…");
     try {

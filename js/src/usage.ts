@@ -23,7 +23,6 @@ export class Usage {
     const opener = button("usage", label, () => undefined, words);
     opener.removeAttribute("aria-label"); // its words say more
     this.popover = new Popover(opener, label, "usage-panel", () => void this.load());
-    this.popover.panel.tabIndex = -1;
     this.popover.panel.append(h("div", { class: "ipc-label" }, label), this.table, this.failure.el);
     this.el = h(
       "span",

@@ -58,8 +58,9 @@ export class View implements Follower {
 
   /** The parts of a view that holds a conversation, from top to bottom. */
   private conversation(page: Page, transcript: Transcript, deeds: Deeds, failure: Failure): Part[] {
-    const bar = new TurnBar(page);
-    const middle: Part[] = [transcript, failure, new Todos(), new Approvals(page), bar];
+    const home = (): HTMLElement => deeds.composer?.home ?? bar.el;
+    const bar = new TurnBar(page, home);
+    const middle: Part[] = [transcript, failure, new Todos(), new Approvals(page, home), bar];
     if (page.kind === "turn") return middle;
     const find = new Find(page, (id) => transcript.jump(id));
     const foot = [new StateLine(page), new Announcer()];

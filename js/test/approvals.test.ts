@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { approval, call, message, turn } from "../dev/mock";
+import type { Decide } from "../src/wire";
 import { all, frame, last, one, press, ready } from "./helpers";
 
 describe("a permission prompt", () => {
@@ -46,6 +47,40 @@ describe("a permission prompt", () => {
     await frame();
     expect(one(one(el, "approval"), "failure").textContent).toContain("This question is gone.");
     expect(one<HTMLButtonElement>(el, "allow-once").disabled).toBe(false);
+  });
+
+  test("the focus goes to the next question, never to its answers, and then to the prompt", async () => {
+    const { model, el } = await ready({ approvals: [approval(), approval()] });
+    const [first, second] = all(el, "approval") as [HTMLElement, HTMLElement];
+    model.answers.decide = (request) => {
+      const { approval_id } = request as Decide;
+      return approval({ client_id: approval_id, status: "allowed" });
+    };
+    one(first, "allow-once").focus();
+    one(first, "allow-once").click();
+    await frame();
+    expect(document.activeElement).toBe(second);
+    one(second, "allow-session").focus();
+    one(second, "allow-session").click();
+    await frame();
+    expect(document.activeElement).toBe(one(el, "composer"));
+  });
+
+  test("counts at the icon of an installed page that is in the background", async () => {
+    const icon = vi.fn(async () => undefined);
+    Object.assign(navigator, { setAppBadge: icon, clearAppBadge: () => icon() });
+    const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+    document.title = "birds";
+    const asked = approval();
+    const { model } = await ready({ approvals: [asked, approval()] });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(icon).toHaveBeenLastCalledWith(2);
+    expect(document.title).toBe("(2) Claude asks · birds");
+    model.snapshot({});
+    await vi.advanceTimersByTimeAsync(300);
+    expect(icon).toHaveBeenLastCalledWith();
+    expect(document.title).toBe("birds");
+    hidden.mockRestore();
   });
 
   test("answered elsewhere, it goes away", async () => {

@@ -97,8 +97,13 @@ describe("the composer", () => {
     expect(one(el, "queued").textContent).toContain("next");
     one(el, "send-now").click();
     expect(last(model)).toMatchObject({ type: "send_now", queued_id: "q" });
+    model.answers.unqueue = () => null;
+    one<HTMLTextAreaElement>(el, "composer").value = "a thought";
     one(el, "unqueue").click();
     expect(last(model)).toMatchObject({ type: "unqueue", queued_id: "q" });
+    await frame();
+    expect(one<HTMLTextAreaElement>(el, "composer").value).toBe("a thought\n\nnext");
+    expect(document.activeElement).toBe(one(el, "composer"));
     model.events({
       type: "queue",
       queued: [{ id: "q", text: "next", held: true, telling: false }],

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { message, result, session, status, text, turn } from "../dev/mock";
 import { UNDO } from "../src/sessions";
+import type { ArchiveSession, Find as FindRequest } from "../src/wire";
 import { all, frame, last, one, press, ready } from "./helpers";
 
 describe("the panels", () => {
@@ -91,10 +92,12 @@ describe("the panels", () => {
     one(el, "settings").click();
     await frame();
     expect(one(el, "rule").textContent).toContain("Bash(ls:*)");
+    one(el, "revoke").focus();
     one(el, "revoke").click();
     await frame();
     expect(last(model)).toMatchObject({ type: "revoke", rule_id: "r" });
     expect(all(el, "rule")).toEqual([]);
+    expect(document.activeElement).toBe(one(el, "settings-panel"));
   });
 
   test("a session is renamed, put away, and deleted unless that is undone", async () => {
@@ -122,7 +125,7 @@ describe("the panels", () => {
     await frame();
     expect(asked("archive_session")[0]).toMatchObject({ session_id: "s-1", archived: true });
     all(el, "delete-session")[1]?.click();
-    one(el, "undo-delete").click();
+    one(el, "undo").click();
     await vi.advanceTimersByTimeAsync(UNDO * 2);
     expect(asked("delete_session")).toEqual([]);
     press(all(el, "session")[1] as HTMLElement, "Delete");
@@ -131,6 +134,61 @@ describe("the panels", () => {
     one<HTMLInputElement>(el, "archived-too").click();
     await frame();
     expect(last(model)).toMatchObject({ type: "sessions", archived: true });
+  });
+
+  test("what the list is asked to do leaves the focus in it, and can be undone", async () => {
+    const { model, el } = await ready();
+    let rows = [session(), session({ client_id: "s-2", name: "titanic" })];
+    const kept = { current: "s-1", replicates: false, waiting: {} };
+    model.answers.sessions = () => ({ ...kept, sessions: rows });
+    model.answers.rename_session = () => null;
+    model.answers.archive_session = (request) => {
+      const { session_id: id, archived } = request as ArchiveSession;
+      rows = archived
+        ? rows.filter((each) => each.client_id !== id)
+        : [...rows, session({ client_id: id })];
+      return null;
+    };
+    const focused = () => document.activeElement as HTMLElement;
+    one(el, "sessions").click();
+    await frame();
+    const second = all(el, "session")[1] as HTMLElement;
+    second.focus();
+    press(second, "F2");
+    press(one(el, "session-name"), "Enter");
+    await frame();
+    expect(focused().dataset.id).toBe("s-2");
+    expect(focused()).not.toBe(second);
+    all(el, "archive-session")[1]?.focus();
+    all(el, "archive-session")[1]?.click();
+    await frame();
+    expect(all(el, "session")).toHaveLength(1);
+    expect(focused()).toBe(one(el, "undo"));
+    focused().click();
+    await frame();
+    expect(last(model)).toMatchObject({ type: "sessions" });
+    expect(focused().dataset.id).toBe("s-2");
+    press(focused(), "Delete");
+    // Whatever else draws the list anew: it does not come back before it is gone.
+    one<HTMLInputElement>(el, "archived-too").click();
+    await frame();
+    expect(all(el, "session")[1]?.closest("li")?.hidden).toBe(true);
+    one(el, "undo").click();
+    expect(all(el, "session")[1]?.closest("li")?.hidden).toBe(false);
+    press(focused(), "Escape");
+    expect(focused()).toBe(one(el, "sessions"));
+  });
+
+  test("a panel takes the focus, and Esc closes it from its button, too", async () => {
+    const { model, el } = await ready();
+    model.answers.rules = () => ({ rules: [] });
+    const opener = one(el, "settings");
+    opener.click();
+    await frame();
+    expect(document.activeElement).toBe(one(el, "settings-panel"));
+    opener.focus();
+    press(opener, "Escape");
+    expect(one(el, "settings-panel").hidden).toBe(true);
   });
 
   test("the context window's use is shown, and nothing where it is not known", async () => {
@@ -232,11 +290,35 @@ describe("finding", () => {
     await vi.advanceTimersByTimeAsync(250);
     expect(last(model)).toMatchObject({ type: "find", query: "early" });
     expect(one(el, "found").querySelector("mark")?.textContent).toBe("early");
+    expect(one(el, "found-more").hidden).toBe(true);
     press(field, "Enter");
     await frame();
     expect(all(el, "message").map((each) => each.textContent?.trim())).toEqual(["early", "late"]);
     expect(document.activeElement).toBe(all(el, "message")[0]);
     expect(one(el, "find-panel").hidden).toBe(true);
+  });
+
+  test("more of many hits are shown when asked for, and the focus goes to the first", async () => {
+    const { model, el } = await ready();
+    const hit = (id: number) => ({
+      id: `m-${id}`,
+      type: "user",
+      timestamp: 0,
+      snippet: `hit ${id}`,
+    });
+    const hits = Array.from({ length: 70 }, (_, at) => hit(at));
+    model.answers.find = (request) => {
+      const { offset, limit } = request as FindRequest;
+      return { found: hits.slice(offset, offset + limit) };
+    };
+    one(el, "find").click();
+    await frame();
+    expect(all(el, "found")).toHaveLength(50);
+    one(el, "found-more").click();
+    await frame();
+    expect(all(el, "found")).toHaveLength(70);
+    expect(document.activeElement).toBe(all(el, "found")[50]);
+    expect(one(el, "found-more").hidden).toBe(true);
   });
 });
 

@@ -89,6 +89,13 @@ export function editedField(name: string, input: Input): string | null {
   return field && typeof input[field] === "string" ? field : null;
 }
 
+/** How the CLI wraps its own refusal of a call, for the model's sake. */
+const REFUSED = /^<tool_use_error>(.*)<\/tool_use_error>$/s;
+
+function bare(content: unknown): unknown {
+  return typeof content === "string" ? content.replace(REFUSED, "$1") : content;
+}
+
 /** What a tool returned. */
 export function toolOutput(
   name: string,
@@ -96,7 +103,8 @@ export function toolOutput(
   input: Input,
   isError: boolean,
 ): HTMLElement {
-  return viewOf(name).output?.(content, input, isError) ?? outputElement(content);
+  const said = bare(content);
+  return viewOf(name).output?.(said, input, isError) ?? outputElement(said);
 }
 
 /** A few words on how a call went. */
