@@ -12,6 +12,7 @@ from live_notebook import Desk, LabNotebook, open_chromium
 from older_kernels import OLDER, python_with
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from providers import OidcProvider
+from shared_lab import CELLS, Seat
 
 from ipyclaude.testing import ScriptedModel
 
@@ -86,6 +87,43 @@ def desk(
     for page in list(context.pages):
         page.close()
     server.end_kernels()
+
+
+@pytest.fixture(scope="module")
+def shared_desk(
+    server: JupyterServer,
+    context: BrowserContext,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Desk]:
+    """One desk for all tests of a module."""
+    name = request.path.stem
+    with ScriptedModel() as nobody:
+        yield Desk(server, context, nobody, tmp_path_factory.mktemp(name), name)
+    server.end_kernels()
+
+
+@pytest.fixture(scope="module")
+def shared_notebook(shared_desk: Desk) -> Iterator[LabNotebook]:
+    """One page for all tests of a module."""
+    notebook = shared_desk.open(*CELLS)
+    notebook.command("application:toggle-left-area")
+    yield notebook
+    notebook.close()
+
+
+@pytest.fixture
+def seat(
+    shared_desk: Desk,
+    shared_notebook: LabNotebook,
+    model: ScriptedModel,
+    request: pytest.FixtureRequest,
+) -> Iterator[Seat]:
+    """The shared page with a new session and a model of its own; no script of ours fails."""
+    shared_notebook.errors.clear()
+    name = request.node.name.removeprefix("test_")
+    yield Seat(shared_notebook, model, shared_desk.folder, name)
+    assert shared_notebook.errors == []
 
 
 @pytest.fixture(scope="session")

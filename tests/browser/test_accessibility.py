@@ -158,16 +158,3 @@ def test_a_print_holds_the_whole_conversation(page: Page, host: str) -> None:
     page.emulate_media(media="screen")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     page.wait_for_function("document.querySelectorAll('[data-ipc=\"message\"]').length < 50")
-
-
-def test_the_title_tells_of_a_question_in_the_background(page: Page, host: str) -> None:
-    """A page that is not looked at says in its title that Claude asks."""
-    page.goto(f"{host}?kind=chat&scene=approval")
-    page.locator(hook("approval")).first.wait_for()
-    before = page.title()
-    page.evaluate("""() => { Object.defineProperty(document, 'hidden', {value: true,
-      configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }""")
-    assert page.title() == f"(2) Claude asks · {before}"
-    page.evaluate("""() => { Object.defineProperty(document, 'hidden', {value: false,
-      configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }""")
-    assert page.title() == before

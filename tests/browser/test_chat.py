@@ -190,31 +190,3 @@ def test_a_prompt_waits_while_claude_works_and_goes_with_its_image(desk: Desk) -
     expect(_part(chat, "context")).to_be_visible()
     area.fill("/")
     expect(_part(chat, "suggestion").filter(has_text="/compact")).to_be_visible()
-
-
-def test_sessions_are_renamed_put_away_and_deleted(desk: Desk) -> None:
-    """Each is done in the list, and is so in the store afterwards."""
-    _seed(desk, "birds", 1)
-    _seed(desk, "boats", 1)
-    nb = desk.open("%claude_session open boats", CHAT)
-    nb.run(1)
-    chat = _chat(nb, 2)
-    _part(chat, "sessions").click()
-    row = _part(chat, "session").filter(has_text="boats")
-    row.press("F2")
-    _part(chat, "session-name").fill("ships")
-    _part(chat, "session-name").press("Enter")
-    expect(_part(chat, "sessions")).to_contain_text("ships")
-    birds = _part(chat, "session").filter(has_text="birds")
-    birds.hover()
-    chat.get_by_role("button", name="Put birds away").click()
-    expect(birds).to_have_count(0)
-    _part(chat, "archived-too").check()
-    birds.press("Delete")
-    expect(birds).to_be_hidden()
-    nb.page.keyboard.press("Escape")
-    _part(chat, "sessions").click()
-    expect(_part(chat, "session")).to_have_count(1)
-    store = SqliteStore(desk.folder / "data" / "ipyclaude.sqlite3")
-    assert [each.name for each in store.sessions(archived=True)] == ["ships"]
-    store.close()

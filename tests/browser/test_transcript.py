@@ -1,13 +1,9 @@
-"""The chat's list of messages: long ones, a reader who scrolls, and what is done with a message."""
+"""The chat's list of messages: what a frame costs, and a reader who scrolls."""
 
 from __future__ import annotations
 
 from bare_host import STREAM, cpu_ms, hook
-from live_notebook import Desk, LabNotebook
 from playwright.sync_api import Page, expect
-
-from ipyclaude.messages import Message, SessionInfo, TextBlock
-from ipyclaude.store.sqlite import SqliteStore
 
 #: Scrolls up by `step` a frame until nothing older is left; tells the frames, and the most
 #: messages that were in the document at once.
@@ -39,18 +35,6 @@ _SCROLL_DOWN = """(part) => new Promise((done) => {
 _SAY = """(words) => mock.events({type: 'message', message: {client_id: crypto.randomUUID(),
   session_id: 's-1', type: 'assistant', content: [{type: 'text', text: words}], turn_id: 't-9',
   timestamp: 0, seq: null, parent_tool_use_id: null}})"""
-
-
-def test_ten_thousand_messages_scroll_from_end_to_start(page: Page, host: str) -> None:
-    """All of a session of 10,000 is reached by scrolling; few messages are ever in the document."""
-    page.goto(f"{host}?kind=chat&count=10000")
-    expect(page.locator(hook("log"))).to_contain_text("message 9999")
-    seen = page.evaluate(_SCROLL_UP, 3000)
-    assert seen["most"] < 80, seen
-    expect(page.locator(hook("message")).first).to_contain_text("Question 0?")
-    assert page.locator(hook("message")).first.get_attribute("aria-setsize") == "10000"
-    page.locator(hook("latest")).click()
-    expect(page.locator(hook("log"))).to_contain_text("message 9999")
 
 
 def test_a_frame_of_scrolling_costs_no_more_in_a_long_session(page: Page, host: str) -> None:
@@ -107,68 +91,3 @@ def test_new_messages_are_counted_for_a_reader_who_is_elsewhere(page: Page, host
         """() => { const el = document.querySelector('[data-ipc="scroll"]');
         return el.scrollHeight - el.scrollTop - el.clientHeight < 3; }"""
     )
-
-
-def test_words_far_up_are_found_and_shown(page: Page, host: str) -> None:
-    """The search box finds a message that was never loaded, and brings the reader to it."""
-    page.goto(f"{host}?kind=chat&count=3000")
-    expect(page.locator(hook("log"))).to_contain_text("message 2999")
-    page.locator(hook("find")).click()
-    page.locator(hook("find-field")).fill("Question 42?")
-    expect(page.locator(hook("found"))).to_have_count(1)
-    page.locator(hook("find-field")).press("Enter")
-    found = page.locator(hook("message")).filter(has_text="Question 42?")
-    expect(found).to_be_in_viewport()
-    expect(found).to_be_focused()
-
-
-def _seed(desk: Desk) -> None:
-    store = SqliteStore(desk.folder / "data" / "ipyclaude.sqlite3")
-    session = SessionInfo(name="seeds", cwd=str(desk.folder))
-    store.put(session)
-    rows = [
-        ("user", "t1", "First question about herons"),
-        ("assistant", "t1", "Herons stand still."),
-        ("user", "t2", "Second question"),
-        ("assistant", "t2", "Like this:\n\n```python\nprint(6 * 7)\n```"),
-    ]
-    for kind, turn, words in rows:
-        content = (TextBlock(text=words),)
-        row = {"session_id": session.client_id, "type": kind, "content": content}
-        store.put(Message.model_validate({**row, "turn_id": turn}))
-    store.close()
-
-
-def _cells(nb: LabNotebook) -> list[str]:
-    found: list[str] = nb.page.evaluate(
-        "() => [...window.__panel().content.model.sharedModel.cells].map((c) => c.source)"
-    )
-    return found
-
-
-def test_an_earlier_prompt_is_edited_in_a_fork_and_code_runs_in_a_cell(desk: Desk) -> None:
-    """Editing forks before the prompt, and code of an answer runs in a new cell below."""
-    _seed(desk)
-    desk.model.script("Storks clatter.")
-    nb = desk.open("%claude_session open seeds", "%claude_session chat")
-    nb.run(1)
-    nb.run(2)
-    code = nb.output(2).locator(hook("code"))
-    code.locator(hook("run-cell")).click()
-    expect(nb.output(3)).to_contain_text("42")
-    assert _cells(nb)[-1] == "print(6 * 7)"
-    prompt = nb.hook(2, "message").filter(has_text="Second question")
-    prompt.hover()
-    prompt.locator(hook("edit")).click()
-    area = nb.hook(2, "composer")
-    expect(area).to_have_value("Second question")
-    area.fill("And storks?")
-    area.press("Enter")
-    log = nb.hook(2, "log")
-    expect(log).to_contain_text("Storks clatter.")
-    expect(log).to_contain_text("Herons stand still.")
-    expect(log).not_to_contain_text("Second question")
-    expect(nb.hook(2, "sessions")).to_contain_text("seeds-fork")
-    nb.hook(2, "find").click()
-    nb.hook(2, "find-field").fill("heron")
-    expect(nb.hook(2, "found")).to_have_count(2)

@@ -1,0 +1,237 @@
+"""A person's day at the chat in a real JupyterLab: one page, and a story in each test."""
+
+from __future__ import annotations
+
+import threading
+
+from bare_host import hook
+from playwright.sync_api import Locator, expect
+from shared_lab import CHAT, OTHER, Seat
+
+from ipyclaude.testing import Reply, text, tool
+
+_DROP_CELL = "(i) => window.__panel().content.model.sharedModel.deleteCell(i)"
+_DROP_FILE = """(el) => {
+  const data = new DataTransfer();
+  data.items.add(new File(['colony,nests\\nNorth,41'], 'birds.csv', {type: 'text/csv'}));
+  el.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+_HIDDEN = """(hidden) => {
+  Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+
+def test_questions_are_answered_by_keyboard_and_a_rule_is_taken_back(seat: Seat) -> None:
+    """Two wait at once, also in a second view; the focus goes on from each to the next (S12)."""
+    one, two = seat.folder / "one.txt", seat.folder / "two.txt"
+    for path in (one, two):
+        path.write_text(path.stem)
+    read = tool("Read", {"file_path": str(one)})
+    seat.model.script(
+        Reply(read, tool("Read", {"file_path": str(two)})), "Both read.", Reply(read), "Again."
+    )
+    seat.ask("Read both")
+    expect(seat.part("approval")).to_have_count(2)
+    seat.nb.run(OTHER)
+    other = seat.nb.hook(OTHER, "chat").locator(hook("approval"))
+    expect(other).to_have_count(2)
+    title = seat.page.title()
+    seat.page.evaluate(_HIDDEN, True)
+    assert seat.page.title() == f"(2) Claude asks · {title}"
+    seat.page.evaluate(_HIDDEN, False)
+    assert seat.page.title() == title
+
+    seat.part("composer").focus()
+    for _ in range(2):
+        seat.tab_to("allow-always", "Shift+Tab")
+    expect(seat.part("approval").first.locator(":focus")).to_contain_text("one.txt")
+    seat.press("Enter")
+    expect(seat.part("approval")).to_have_count(1)
+    expect(seat.part("approval")).to_be_focused()
+    expect(other).to_have_count(1)
+    seat.tab_to("approval-reason")
+    seat.page.keyboard.type("not this one")
+    seat.press("Enter")
+    expect(seat.part("log")).to_contain_text("Both read.")
+    expect(seat.part("composer")).to_be_focused()
+    expect(other).to_have_count(0)
+    assert "not this one" in seat.heard()
+
+    seat.tab_to("settings", "Shift+Tab")
+    seat.press("Enter")
+    expect(seat.part("rule")).to_contain_text("one.txt")
+    seat.tab_to("revoke")
+    seat.press("Enter")
+    expect(seat.part("rules")).to_have_text("None.")
+    seat.press("Escape")
+    expect(seat.part("settings")).to_be_focused()
+    seat.ask("Read it again")
+    seat.part("approval").locator(hook("deny")).click()
+    expect(seat.part("log")).to_contain_text("Again.")
+
+
+def test_what_was_said_is_copied_quoted_and_put_into_cells(seat: Seat) -> None:
+    """A message, its code or the whole answer is copied; an answer becomes a cell, code runs."""
+    seat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    code = "total = 6 * 7\nprint('sum', total)"
+    said = f"Herons **stand** still.\n\n```python\n{code}\n```"
+    seat.model.script(
+        Reply(text("I look."), tool("Bash", {"command": "echo looked"})), said, "Since they hunt."
+    )
+    seat.ask("What do herons do?")
+    expect(seat.part("log")).to_contain_text("Herons stand still.")
+
+    def copied(button: Locator) -> str:
+        button.click()
+        expect(button).to_have_attribute("aria-label", "Copied")
+        words: str = seat.page.evaluate("navigator.clipboard.readText()")
+        return words
+
+    assert copied(seat.message("What do herons").locator(hook("copy"))) == "What do herons do?"
+    answer = seat.message("Herons stand")
+    assert copied(answer.locator(f"{hook('code')} {hook('copy')}")) == code
+    assert copied(answer.locator(f"{hook('actions')} {hook('copy')}")) == said
+    assert copied(seat.part("copy-answer")) == f"I look.\n\n{said}"
+
+    answer.locator(hook("run-cell")).click()
+    expect(seat.nb.output(CHAT + 1)).to_contain_text("sum 42")
+    seat.message("Herons stand").locator(hook("insert-cell")).click()
+    expect(seat.nb.cell(CHAT + 1)).to_contain_text("Herons stand still.")
+    cells = seat.nb.save().cells
+    assert [(each.cell_type, each.source) for each in cells[CHAT + 1 : CHAT + 3]] == [
+        ("markdown", said),
+        ("code", code),
+    ]
+    for _ in range(2):
+        seat.page.evaluate(_DROP_CELL, CHAT + 1)
+
+    seat.message("Herons stand").locator(hook("quote")).click()
+    expect(seat.part("composer")).to_be_focused()
+    seat.page.keyboard.type("Why?")
+    seat.press("Enter")
+    expect(seat.part("log")).to_contain_text("Since they hunt.")
+    assert "> Herons **stand** still.\\n> " in seat.heard()
+
+
+def test_a_prompt_is_asked_again_edited_and_forked(seat: Seat) -> None:
+    """A file goes along, the arrow up brings prompts back; edits and forks go on in copies."""
+    seat.model.script("Still.", "They hunt.", "Once more.", "In the copy.", "Storks clatter.")
+    area = seat.part("composer")
+    area.evaluate(_DROP_FILE)
+    expect(seat.part("upload")).to_contain_text("birds.csv")
+    seat.ask("What do herons do?")
+    expect(seat.part("log")).to_contain_text("Still.")
+    expect(seat.part("upload")).to_have_count(0)
+    assert "North,41" in seat.heard()
+    seat.ask("Why?")
+    expect(seat.part("log")).to_contain_text("They hunt.")
+    expect(seat.ends).to_have_count(2)
+    asked_why = seat.heard().count("Why?")
+    seat.press("ArrowUp")
+    expect(area).to_have_value("Why?")
+    seat.press("ArrowUp")
+    expect(area).to_have_value("What do herons do?")
+    seat.press("ArrowDown", "ArrowDown")
+    expect(area).to_have_value("")
+
+    seat.ends.last.locator(hook("retry")).click()
+    expect(seat.part("log")).to_contain_text("Once more.")
+    expect(seat.ends).to_have_count(3)
+    assert seat.heard().count("Why?") > asked_why
+
+    seat.ends.first.locator(hook("fork")).click()
+    expect(seat.part("sessions")).to_contain_text(f"{seat.name}-fork")
+    expect(seat.part("log")).not_to_contain_text("They hunt.")
+    seat.ask("And storks?")
+    expect(seat.part("log")).to_contain_text("In the copy.")
+    expect(seat.ends).to_have_count(2)
+    assert "Still." in seat.heard()
+    assert "They hunt" not in seat.heard()
+
+    seat.message("And storks?").locator(hook("edit")).click()
+    expect(area).to_have_value("And storks?")
+    area.fill("What do storks do?")
+    area.press("Enter")
+    expect(seat.part("log")).to_contain_text("Storks clatter.")
+    expect(seat.ends).to_have_count(2)
+    expect(seat.part("log")).to_contain_text("Still.")
+    expect(seat.part("log")).not_to_contain_text("And storks?")
+    assert "In the copy." not in seat.heard()
+    seat.part("usage").click()
+    expect(seat.part("used")).to_contain_text("In total")
+    seat.press("Escape")
+    expect(seat.part("usage")).to_be_focused()
+
+
+def test_prompts_wait_are_taken_back_and_sent_at_once(seat: Seat) -> None:
+    """What waits goes back into the draft, or stops the turn; each session keeps its draft."""
+    gate = threading.Event()
+    held = Reply(text("One, two, three.", chunk_chars=4, hold=gate))
+    seat.model.script(held, "The urgent answer.")
+    other = seat.seed(f"{seat.name}-other", [("Before", "Long ago.")])
+    area = seat.part("composer")
+    seat.ask("Count")
+    expect(seat.part("log")).to_contain_text("One,")
+    seat.ask("Later")
+    seat.ask("Urgent")
+    expect(seat.part("queued")).to_have_count(2)
+    seat.part("queued").filter(has_text="Later").locator(hook("unqueue")).click()
+    expect(area).to_have_value("Later")
+    expect(area).to_be_focused()
+    seat.part("queued").filter(has_text="Urgent").locator(hook("send-now")).click()
+    expect(seat.part("log")).to_contain_text("The urgent answer.")
+    expect(seat.part("log")).to_contain_text("Stopped")
+    expect(seat.part("queued")).to_have_count(0)
+    gate.set()
+
+    for name, draft in ((other.name, ""), (seat.name, "Later")):
+        seat.part("sessions").click()
+        seat.part("session-search").fill(name)
+        seat.chat.locator(f"{hook('session')} strong").get_by_text(name, exact=True).click()
+        expect(seat.part("sessions")).to_have_text(name)
+        expect(area).to_have_value(draft)
+
+
+def test_sessions_are_kept_in_order_by_keyboard(seat: Seat) -> None:
+    """Each is renamed, put away or deleted from the list, which keeps the focus, and undone."""
+    for name in ("birds", "boats", "cows"):
+        seat.seed(f"herd-{name}", [(f"About {name}?", f"All about {name}.")])
+    seat.part("composer").focus()
+    seat.tab_to("sessions", "Shift+Tab")
+    seat.press("Enter")
+    seat.page.keyboard.type("herd")
+    expect(seat.part("session")).to_have_count(3)
+    birds, boats = (seat.part("session").filter(has_text=each) for each in ("birds", "boats"))
+    expect(boats).to_contain_text("2 messages")
+    seat.press("ArrowDown", "ArrowDown")
+    expect(boats).to_be_focused()
+    seat.press("F2")
+    seat.page.keyboard.type("herd-ships")
+    seat.press("Enter")
+    ships = seat.part("session").filter(has_text="ships")
+    expect(ships).to_be_focused()
+
+    seat.tab_to("archive-session")
+    seat.press("Enter")
+    expect(ships).to_have_count(0)
+    expect(seat.part("undo")).to_be_focused()
+    seat.press("Enter")
+    expect(ships).to_be_focused()
+
+    seat.press("Delete")
+    expect(ships).to_be_hidden()
+    seat.press("Enter")
+    expect(ships).to_be_focused()
+    seat.press("Delete")
+    birds.press("Delete")  # what is deleted before goes for good
+    expect(ships).to_have_count(0)
+    expect(birds).to_be_hidden()
+    seat.press("Enter")
+    expect(birds).to_be_focused()
+    seat.press("Enter")
+    expect(seat.part("sessions")).to_have_text("herd-birds")
+    expect(seat.part("log")).to_contain_text("All about birds.")
+    store = seat.store()
+    assert sorted(each.name for each in store.sessions("herd")) == ["herd-birds", "herd-cows"]
+    store.close()
