@@ -4,7 +4,7 @@ import { type Access, rowOf, sessionFor, type Writing } from "./model/access";
 import { upsertApprovals } from "./model/approvals";
 import { refusal } from "./model/errors";
 import { CALL_BYTES, checkCount, checkSize, clamp, readUpTo } from "./model/limits";
-import { findMessage, insertMessages, messageRow } from "./model/messages";
+import { checkCrossed, findMessage, insertMessages, messageRow } from "./model/messages";
 import { applyPatch, changeSession, shownSession, upsertSession } from "./model/sessions";
 import { replaceTodos } from "./model/todos";
 import { appendTranscript } from "./model/transcripts";
@@ -27,6 +27,11 @@ export const append = authedMutation({
     /** What changed in the session. */
     patch: v.optional(values.sessionPatch),
     messages: v.array(values.messageInput),
+    /**
+     * What the turns of these messages knew: beyond the place `seq`, `mine` messages besides
+     * these are the caller's own. Any other there crossed them, and nothing is written.
+     */
+    knew: v.optional(v.object({ seq: v.number(), mine: v.number() })),
     todos: v.optional(v.array(values.todoInput)),
     approvals: v.optional(v.array(values.approvalInput)),
     transcripts: v.optional(v.array(values.transcriptInput)),
@@ -52,7 +57,7 @@ export const append = authedMutation({
     const access =
       info === undefined ? await sessionFor(ctx, session, "write") : await upsertSession(ctx, info);
     if (patch !== undefined) await applyPatch(ctx, access, patch);
-    const seqs = await appendMessages(ctx, access, messages);
+    const seqs = await appendMessages(ctx, access, messages, args.knew);
     if (todos !== undefined) await replaceTodos(ctx.db, access.sessionId, todos);
     if (approvals !== undefined) await upsertApprovals(ctx, access, approvals);
     const chunks = [];
@@ -63,9 +68,15 @@ export const append = authedMutation({
   },
 });
 
-async function appendMessages(ctx: Writing, access: Access, messages: values.MessageInput[]) {
+async function appendMessages(
+  ctx: Writing,
+  access: Access,
+  messages: values.MessageInput[],
+  knew?: { seq: number; mine: number },
+) {
   const row = await rowOf(ctx, access);
   const done = await insertMessages(ctx, access, row.nextSeq, messages);
+  if (knew !== undefined) checkCrossed(done, row.nextSeq + done.count - 1, knew);
   if (done.count > 0)
     await changeSession(ctx, row, {
       nextSeq: row.nextSeq + done.count,

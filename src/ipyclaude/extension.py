@@ -142,6 +142,7 @@ class App:
         self.permissions.editors_may = self._editors_may
         # What is being written on another server is shown (loop thread).
         sync.replica.company.on_growing(self.sessions.heard)
+        sync.replica.crossings.apart = self._keep_apart
         sync.start(self._state_lines.changed)
 
     def _editors_may(self, session_id: str) -> bool:
@@ -162,7 +163,14 @@ class App:
     async def _rescue(self, session: Session, others: Collection[str]) -> SessionInfo:
         from .forks import rescued
 
-        return await rescued(self, session, others)
+        return await rescued(self, session.refresh(), others)
+
+    async def _keep_apart(
+        self, session_id: str, turns: Sequence[str], others: Collection[str]
+    ) -> bool:
+        from .forks import keep_apart
+
+        return await keep_apart(self, session_id, turns, others)
 
     # -- what is on other servers -------------------------------------------------------
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from .engine.forking import fork_transcript
-from .exceptions import UsageMistake
+from .exceptions import (
+    IpyClaudeError,
+    SessionBusy,
+    SessionNotFound,
+    StoreError,
+    UsageMistake,
+)
 from .exporting import all_messages
+from .holders import make_holder
+from .journal import notice_message
+from .leases import StoreLease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TodoList, new_id
 from .session import Session
+from .turn import forked_notice
 
 if TYPE_CHECKING:
     from .extension import App
+
+_log = logging.getLogger(__name__)
 
 _SHORT_ID = 8
 
@@ -42,15 +55,57 @@ async def forked(app: App, source: Session, name: str, at: str | None) -> Sessio
     return await _copy(app, info, messages, name=name, cut=cut)
 
 
-async def rescued(app: App, source: Session, others: Collection[str]) -> SessionInfo:
-    """Copy a session as its last turn here knew it, without these turns of others."""
-    info = source.refresh()
+async def rescued(
+    app: App, info: SessionInfo, others: Collection[str], *, until: Collection[str] = ()
+) -> SessionInfo:
+    """Copy a session as turns here knew it, without these of others; the last is in `until`."""
     found = await asyncio.to_thread(all_messages, app.store, info.client_id)
     messages = [message for message in found if message.turn_id not in others]
+    while until and messages and messages[-1].turn_id not in until:
+        messages.pop()
     claude_id = info.claude_session_id or ""
     entries = (m.turn_id if m.type == "user" else m.uuid for m in reversed(messages))
     cut = next((e for e in entries if e and app.transcripts.holds(claude_id, e)), None)
     return await _copy(app, info, messages, name="", cut=cut)
+
+
+async def keep_apart(
+    app: App, session_id: str, turns: Sequence[str], others: Collection[str]
+) -> bool:
+    """Copy a session as turns here knew it that others crossed, and say so in each of them.
+
+    False while a turn runs in the session on this machine: it is in the way.
+    """
+    info = app.store.session(session_id)
+    if info is None or not turns:
+        return True
+    lease = StoreLease(app.store, session_id, make_holder())
+    lease.granted = True  # what other servers hold is not in the way
+    try:
+        await lease.take(info)
+    except (SessionBusy, SessionNotFound):
+        return False
+    try:
+        name = await _rescued_name(app, info, turns, others)
+        notice = forked_notice(info.name, name)
+        app.store.put(*(notice_message(notice, session_id, turn) for turn in turns))
+    except StoreError:
+        raise
+    except IpyClaudeError as error:
+        _log.warning("Turns that others crossed could not be copied: %s", error)
+    finally:
+        await lease.give_back()
+    return True
+
+
+async def _rescued_name(
+    app: App, info: SessionInfo, turns: Sequence[str], others: Collection[str]
+) -> str:
+    """Return what the copy is called, empty where there is nothing to keep in one."""
+    pages = (app.store.messages(info.client_id, turn_id=turn, limit=1_000) for turn in turns)
+    if not any(message.type == "assistant" for page in pages for message in page.messages):
+        return ""
+    return (await rescued(app, info, others, until=turns)).name
 
 
 async def _copy(

@@ -96,16 +96,7 @@ class Journal:
 
     def notice(self, notice: Notice, turn_id: str) -> Message:
         """Return the message that a notice becomes."""
-        block = NoticeBlock(
-            level=notice.level,
-            kind=notice.kind,
-            what=notice.what,
-            why=notice.why,
-            fix=notice.fix,
-        )
-        return Message(
-            session_id=self.info.client_id, type="system", content=(block,), turn_id=turn_id
-        )
+        return notice_message(notice, self.info.client_id, turn_id)
 
     # -- what others write --------------------------------------------------------------
 
@@ -145,3 +136,15 @@ class Journal:
             return False
         self._own[mark] -= 1
         return True
+
+
+def notice_message(notice: Notice, session_id: str, turn_id: str) -> Message:
+    """Return the message that a notice becomes in a turn."""
+    block = NoticeBlock(
+        level=notice.level,
+        kind=notice.kind,
+        what=notice.what,
+        why=notice.why,
+        fix=notice.fix,
+    )
+    return Message(session_id=session_id, type="system", content=(block,), turn_id=turn_id)

@@ -37,8 +37,8 @@ def alive(info: SessionInfo) -> bool:
 class Lease(Protocol):
     """A hold on one session, taken for each turn."""
 
-    async def take(self, info: SessionInfo) -> SessionInfo:
-        """Take the lease; return the session's row as it was just before.
+    async def take(self, info: SessionInfo, turn_id: str = "") -> SessionInfo:
+        """Take the lease for a turn; return the session's row as it was just before.
 
         Raises
         ------
@@ -51,6 +51,10 @@ class Lease(Protocol):
 
     async def keep(self) -> SessionBusy:
         """Renew the lease until cancelled; return why it was lost."""
+        ...
+
+    async def settle(self) -> None:
+        """Note that no more need be asked of the turn: what crossed it was seen to."""
         ...
 
     async def give_back(self) -> None:
@@ -75,8 +79,9 @@ class StoreLease:
         self.crossed = False
         self._until = 0.0
 
-    async def take(self, info: SessionInfo) -> SessionInfo:
+    async def take(self, info: SessionInfo, turn_id: str = "") -> SessionInfo:
         """Take the lease; see `Lease`."""
+        del turn_id
         self._name, self.crossed = info.name, False
         before = self._store.session(self._session_id) or info
         row = self._try()
@@ -121,6 +126,9 @@ class StoreLease:
                 )
             self.crossed = self.crossed or expired
 
+    async def settle(self) -> None:
+        """See `Lease`: kernels of one store ask nothing of one another's turns."""
+
     async def give_back(self) -> None:
         """Let others have the session; it expires by itself where that can't be written."""
         try:
@@ -142,13 +150,13 @@ class SharedLease:
         #: The turn's session is not of this machine alone.
         self._shared = False
 
-    async def take(self, info: SessionInfo) -> SessionInfo:
+    async def take(self, info: SessionInfo, turn_id: str = "") -> SessionInfo:
         """Take the lease; see `Lease`."""
         self._name, self._shared = info.name, not info.local
         if not self._shared:
             self._here.granted = False
             return await self._here.take(info)
-        held = await self._there.take()
+        held = await self._there.take(turn_id)
         if held is not None:
             raise SessionBusy(
                 f"{held.who} is working in session {info.name!r}.",
@@ -184,6 +192,11 @@ class SharedLease:
             why="This server had not been heard of for too long, or it is their session.",
             fix=KEPT,
         )
+
+    async def settle(self) -> None:
+        """See `Lease`."""
+        if self._shared:
+            await self._there.settle()
 
     async def give_back(self) -> None:
         """Let the kernels here have the session now, other servers once all is sent."""

@@ -107,6 +107,10 @@ class ServerToolResultBlock(_Block):
     content: Any = None
 
 
+#: Kind of the notice by which everybody knows that Claude's memory does not follow its turn.
+FORKED = "forked"
+
+
 class NoticeBlock(_Block):
     """Something that we, not Claude, tell the reader: an error, a restart, a fork."""
 

@@ -196,18 +196,20 @@ class Session:
         )
         self._idle.clear()
         try:
-            before = await self._lease.take(self.refresh())
+            before = await self._lease.take(self.refresh(), question.turn_id)
             self.refresh()
             self.recover(before)
             self._theirs.clear()
             self._lost = False
             heartbeat = asyncio.ensure_future(self._keep(turn))
             try:
-                answer = await turn.run(self._events(turn, options))
+                try:
+                    answer = await turn.run(self._events(turn, options))
+                finally:
+                    heartbeat.cancel()
+                return await self._kept_apart(turn, answer)
             finally:
-                heartbeat.cancel()
                 await self._lease.give_back()
-            return await self._kept_apart(turn, answer)
         finally:
             self._last = turn.state or self._last
             self._running = None
@@ -286,7 +288,9 @@ class Session:
         except IpyClaudeError as error:
             _log.warning("An answer that another's crossed could not be copied: %s", error)
             return answer
-        return turn.apart(answer, copy.name)
+        answer = turn.apart(answer, copy.name)
+        await self._lease.settle()
+        return answer
 
     async def _events(
         self, turn: Turn, options: EngineOptions

@@ -30,6 +30,7 @@ from .exchange import Answer, Question
 from .fold import LiveBlocks
 from .journal import Journal
 from .messages import (
+    FORKED,
     Approval,
     ContentBlock,
     Message,
@@ -148,15 +149,14 @@ class Turn:
 
     def apart(self, answer: Answer, name: str) -> Answer:
         """Tell the reader of an ended turn that it goes on in a copy; return the answer so."""
-        what = f"Another kernel worked in session {self._journal.info.name!r} meanwhile."
-        why = "Claude's memory can follow one of the two; this answer's is kept in a copy."
-        fix = f"To go on from this answer: %claude_session open {shlex.quote(name)}"
-        notice = Notice("forked", what, why, fix, "warning")
+        notice = forked_notice(self._journal.info.name, name)
         message = self._journal.notice(notice, self.question.turn_id)
         self._save([message], [MessageSaved(message=message)])
         error = answer.error
         if isinstance(error, SessionBusy):
-            error = SessionBusy(error.what, why=error.why, fix=f"What was received is kept. {fix}")
+            error = SessionBusy(
+                error.what, why=error.why, fix=f"What was received is kept. {notice.fix}"
+            )
         return Answer(answer.turn, tuple(self._messages), error)
 
     # -- beginning, going on ------------------------------------------------------------
@@ -344,6 +344,16 @@ class Turn:
         self._journal.change(phase=Phase.model_validate({"type": status}))
         self._change(status=status)
         self._journal.tell()
+
+
+def forked_notice(name: str, copy: str) -> Notice:
+    """Say of a turn that another server's crossed where to go on from it; `copy` may be none."""
+    what = f"Another kernel worked in session {name!r} meanwhile."
+    why = "Claude's memory can follow one of the two; this answer's is kept in a copy."
+    fix = f"To go on from this answer: %claude_session open {shlex.quote(copy)}"
+    if not copy:
+        why, fix = "Claude's memory follows the other one; nothing was answered here.", "Ask again."
+    return Notice(FORKED, what, why, fix, "warning")
 
 
 def _notice_of(error: IpyClaudeError) -> Notice:

@@ -211,12 +211,14 @@ class SqliteStoreOpen:
 
 def test_damage_found_later(path: Path) -> None:
     """Damage in the middle is reported when met, and the file kept aside at the next start."""
+    SqliteStore(path).close()
+    schema = len(path.read_bytes()) // 4096
     store = SqliteStore(path)
     session = info()
     store.put(session, *(big(session) for _ in range(20)))
     store.close()
     content = bytearray(path.read_bytes())
-    for page in range(40, len(content) // 4096):
+    for page in range(schema, len(content) // 4096):
         content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     path.write_bytes(content)
     with SqliteStoreOpen(path) as damaged, pytest.raises(StoreCorrupt) as caught:

@@ -12,9 +12,11 @@ import pytest
 from claude_agent_sdk import fold_session_summary
 from claude_agent_sdk.testing import run_session_store_conformance
 
+from ipyclaude.journal import notice_message
 from ipyclaude.messages import SessionInfo
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.store.transcripts import TranscriptStore
+from ipyclaude.turn import forked_notice
 
 METHODS = ("append", "load", "list_sessions", "list_session_summaries", "delete", "list_subkeys")
 
@@ -159,3 +161,25 @@ def test_deleted_with_its_session(store: SqliteStore, transcripts: TranscriptSto
     assert transcripts.load_now(key("a")) is None
     assert transcripts.load_now(key("a", subpath="subagents/agent-1")) is None
     assert asyncio.run(transcripts.list_sessions("b")) == []
+
+
+def test_memory_does_not_follow_a_turn_that_was_kept_apart(
+    store: SqliteStore, transcripts: TranscriptStore
+) -> None:
+    """What was asked in it is left out with all that came of it; what others said stays (S4)."""
+    info = SessionInfo(name="s", cwd="", claude_session_id="s")
+    lines = [
+        entry("first"),
+        entry("answer", parentUuid="first"),
+        entry("theirs", parentUuid="answer"),
+        entry("ours", parentUuid="answer"),
+        entry("said", parentUuid="ours"),
+        entry(None, type="last-prompt", leafUuid="said"),
+        entry("aside", parentUuid="said"),
+    ]
+    transcripts.append_now(key("p"), lines)
+    notice = forked_notice("s", "s-fork")
+    store.put(info, notice_message(notice, info.client_id, "other turn"))
+    assert transcripts.load_now(key("p")) == lines
+    store.put(notice_message(notice, info.client_id, "ours"))
+    assert transcripts.load_now(key("p")) == lines[:3]

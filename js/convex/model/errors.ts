@@ -9,6 +9,7 @@ export type Code =
   | "VersionMismatch"
   | "TooLarge"
   | "Busy"
+  | "Crossed"
   | "NoAccounts"
   | "NoMail"
   | "BadSignIn"

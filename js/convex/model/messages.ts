@@ -2,6 +2,7 @@ import type { Doc, Id } from "../_generated/dataModel";
 import type { DatabaseReader } from "../_generated/server";
 import type { Access, Writing } from "./access";
 import { checkBody } from "./bodies";
+import { refusal } from "./errors";
 import { checkFinite } from "./limits";
 import { clearStreams } from "./streams";
 import type { MessageInput, MessageRow } from "./values";
@@ -52,6 +53,13 @@ export async function insertMessages(
   }
   await clearStreams(ctx, sessionId, [...known.keys()]);
   return done;
+}
+
+/** Refuse messages that others crossed: the places behind what was known are not all theirs. */
+export function checkCrossed(done: Inserted, last: number, knew: { seq: number; mine: number }) {
+  const theirs = new Set(done.seqs.map((each) => each.seq).filter((seq) => seq > knew.seq));
+  if (last - knew.seq > knew.mine + theirs.size)
+    throw refusal("Crossed", "Somebody else wrote in the session meanwhile.");
 }
 
 export async function findMessage(

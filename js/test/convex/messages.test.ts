@@ -45,6 +45,19 @@ describe("appending", () => {
     });
   });
 
+  test("refuses turns that others crossed, whole, and none that was only sent again", async () => {
+    const [one, two, theirs] = [message("one"), message("two"), message("theirs")];
+    await append([one], { knew: { seq: 0, mine: 0 } });
+    await append([one, two], { knew: { seq: 0, mine: 0 } });
+    await append([theirs]);
+    const three = message("three");
+    const late = append([three], { knew: { seq: 1, mine: 1 } });
+    expect(await refused(late)).toMatchObject({ code: "Crossed" });
+    expect((await after(0)).messages).toHaveLength(3);
+    await append([three], { knew: { seq: 3, mine: 0 } });
+    expect((await after(0)).messages).toHaveLength(4);
+  });
+
   test("gives concurrent writers one order without gaps (S3)", async () => {
     const batches = Array.from({ length: 20 }, () => [message(), message()]);
     await Promise.all(batches.map((each) => append(each)));

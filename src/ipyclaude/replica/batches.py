@@ -35,6 +35,11 @@ class Batch:
     archived: bool | None = None
 
     @property
+    def turns(self) -> list[str]:
+        """The turns of its messages, in order."""
+        return list(dict.fromkeys(row["turnId"] for row in self.args.get("messages", ())))
+
+    @property
     def call(self) -> Row:
         """The arguments, whole."""
         return {"session": self.session_id, "messages": [], **self.args}

@@ -27,6 +27,7 @@ from ..store.replication import Kind, Parcel, Replication
 from . import Cloud
 from ._within import within
 from .batches import Batch, build, cut, deletion, is_deletion
+from .crossing import Crossings
 from .pace import Pace
 from .rows import session_from, session_input
 
@@ -79,6 +80,8 @@ class Drain:
         Hears of each failure and success.
     on_turn
         Hears whether this kernel is the one that sends, first and whenever that changes.
+    crossings
+        Finds turns that others crossed.
     """
 
     def __init__(
@@ -94,12 +97,14 @@ class Drain:
         allowed: Callable[[], bool] = lambda: True,
         report: Reporter = lambda _: None,
         on_turn: Callable[[bool], None] = lambda _: None,
+        crossings: Crossings | None = None,
     ) -> None:
         self._cloud = cloud
         self._replication = replication
         self._server, self._holder, self._dead = server, holder, dead
         self._without = without
         self._report, self._on_turn = report, on_turn
+        self._crossings = crossings or Crossings(cloud, replication)
         self._pace, self._allowed = Pace(watched), allowed
         self._woken = asyncio.Event()
         self._renewed = float("-inf")
@@ -165,7 +170,9 @@ class Drain:
         parcels = cut(parcels) if parcels else parcels
         if not parcels or is_deletion(parcels[0]):
             return parcels, None
-        return parcels, build(parcels, self._server)
+        batch = build(parcels, self._server)
+        self._crossings.ask(batch)
+        return parcels, batch
 
     async def _may_send(self) -> bool:
         if self._cloud.state.kind != "online" or self._pace.stopped() or not self._allowed():
@@ -224,6 +231,10 @@ class Drain:
         except CloudRefused as error:
             if error.code == "Unauthenticated":
                 raise
+            if error.code == "Crossed" and batch is not None:
+                if not await self._crossings.settle(batch):
+                    raise
+                return  # all of it is there yet, and goes now
             if len(parcels) > 1 and not _is_of_all(error):
                 middle = len(parcels) // 2
                 await self._try(parcels[:middle])

@@ -52,8 +52,12 @@ class Room(Protocol):
         """Wait until an open session's messages up to this place are here."""
         ...
 
-    async def flush(self) -> None:
-        """Wait until all is sent that can be sent."""
+    async def flush(self, session_id: str) -> None:
+        """Wait until all of a session is sent that can be sent."""
+        ...
+
+    async def note_hold(self, session_id: str, turn_id: str, until: float | None) -> None:
+        """Note until when (epoch ms) no other server could write beside a turn; None forgets it."""
         ...
 
     async def note_lease(self, session_id: str, lease: tuple[str, float] | None) -> None:
@@ -104,6 +108,8 @@ class ServerLease:
         self.late = False
         #: The server gave it to us.
         self.granted = False
+        #: The turn that it was taken for.
+        self._turn_id = ""
         #: Since the turn began it was nobody's or another's for a while, who may have written.
         self.crossed = False
         #: Why the turn goes on without an answer of the server; empty where it has one.
@@ -112,18 +118,21 @@ class ServerLease:
         self._doubted = asyncio.Event()
         self._giving_back: asyncio.Task[None] | None = None
 
-    async def take(self) -> Held | None:
-        """Take the lease; return who else has it, None if we do or if nobody can say."""
+    async def take(self, turn_id: str = "") -> Held | None:
+        """Take the lease for a turn; return who else has it, None if we do or nobody can say."""
         if self._giving_back is not None:
             self._giving_back.cancel()
             await asyncio.gather(self._giving_back, return_exceptions=True)
             self._giving_back = None
         self.late = self.crossed = self.granted = False
+        self._turn_id = turn_id
         held, next_seq = await self._acquire()
         if held is not None and self._dead(held.holder):
             await self._free(held.holder)
             held, next_seq = await self._acquire()
         self.held = held is None
+        if self.held and not self.granted:
+            await self._note_hold(0)
         self._room.tell()
         if self.granted:
             await self._catch_up(next_seq - 1)
@@ -138,6 +147,7 @@ class ServerLease:
             held = await self._renew()
             if held is not None:
                 self.held = False
+                await self._note_hold(0)
                 return held
 
     async def _renew(self) -> Held | None:
@@ -149,8 +159,9 @@ class ServerLease:
             self.granted = False
         held, next_seq = await self._acquire()
         if self.granted:
-            await self._catch_up(next_seq - 1)
             self.crossed = True
+            await self._note_hold(0)
+            await self._catch_up(next_seq - 1)
             self._room.tell()
         return held
 
@@ -184,6 +195,10 @@ class ServerLease:
                 why=f"{answer['lease']['label']} is a server of your own.",
                 fix="Stop it there, or wait for it: %claude_session wait.",
             )
+
+    async def settle(self) -> None:
+        """Note that no more need be asked of the turn: what crossed it was seen to."""
+        await self._note_hold(None)
 
     def give_back(self) -> Awaitable[None]:
         """Let others have the session, once what was written in it is there; need not be awaited.
@@ -227,9 +242,12 @@ class ServerLease:
         if patience <= 0:
             return None, self._cloud.state.detail
         wish = {"session": self._session_id, "holder": self._holder, "ttlMs": self._lease_ms}
+        asked = now_ms()
         try:
             answer: Any = await within(patience, self._cloud.mutation(path, {**wish, **more}))
             await self._note(answer)
+            if answer["granted"] and not self.crossed:
+                await self._note_hold(asked + self._lease_ms)
         except (CloudError, StoreError, asyncio.TimeoutError) as error:
             # A session that isn't there yet is nobody else's.
             unknown = isinstance(error, CloudRefused) and error.code == "NotFound"
@@ -248,6 +266,10 @@ class ServerLease:
         lease, left = answer["lease"], answer["lease"]["expiresAt"] - answer["now"]
         await self._room.note_lease(self._session_id, (lease["holder"], now_ms() + left))
 
+    async def _note_hold(self, until: float | None) -> None:
+        if self._turn_id:
+            await self._room.note_hold(self._session_id, self._turn_id, until)
+
     async def _catch_up(self, seq: int) -> None:
         """Wait for what the last holder wrote, so that this turn comes after it."""
         try:
@@ -258,7 +280,8 @@ class ServerLease:
 
     async def _release(self) -> None:
         try:
-            await within(PATIENCE, self._room.flush())
+            # Not for longer than it lasts by itself.
+            await within(self._lease_ms / 1000, self._room.flush(self._session_id))
         except asyncio.TimeoutError:
             _log.info("A turn of session %s is not sent yet", self._session_id)
         if _patience(self._cloud.state) <= 0:

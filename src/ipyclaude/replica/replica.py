@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import in_time
 from .company import Company
+from .crossing import Crossings
 from .drain import Drain
 from .opened import PATIENCE, OpenSessions
 from .sessions import SessionList
@@ -83,6 +85,7 @@ class Replica:
             cloud, self, holder=holder, label=server, dead=dead_here, met=self._met
         )
         self._meter = Meter(cloud, self.replication)
+        self.crossings = Crossings(cloud, self.replication)
         self._versions = Versions(cloud, self._version_changed, self._is_user)
         self._drain = self._make_drain(server, holder, dead)
         self._list = SessionList(cloud, self.replication, ahead=lambda: self._ahead)
@@ -125,6 +128,7 @@ class Replica:
             allowed=lambda: self._versions.refusal is None,
             report=self._report,
             on_turn=self._took_turn,
+            crossings=self.crossings,
         )
 
     def _make_opened(self) -> OpenSessions:
@@ -289,6 +293,10 @@ class Replica:
         """Note who holds a session on the server."""
         await asyncio.to_thread(self.replication.note_lease, session_id, lease)
 
+    async def note_hold(self, session_id: str, turn_id: str, until: float | None) -> None:
+        """Note until when no other server could write beside a turn; None forgets it."""
+        await asyncio.to_thread(self.replication.note_hold, session_id, turn_id, until)
+
     async def reach(self, session_id: str, seq: int) -> None:
         """Wait until an open session's messages up to this place are here."""
         await self._opened.reach(session_id, seq)
@@ -344,11 +352,12 @@ class Replica:
         """Let the store know what was used up to now."""
         await self._meter.note()
 
-    async def flush(self) -> None:
-        """Wait until all is sent that is not parked."""
+    async def flush(self, session_id: str | None = None) -> None:
+        """Wait until all is sent that is not parked, of one session or of all."""
+        count = functools.partial(self.replication.waiting, session_id, without=self._without)
         while True:
             self._progress.clear()
-            waiting = await asyncio.to_thread(self.replication.waiting, without=self._without)
+            waiting = await asyncio.to_thread(count)
             if not waiting.rows:
                 return
             self._drain.resume()

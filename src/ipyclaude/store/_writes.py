@@ -36,7 +36,9 @@ from ._values import KEPT, cost_of, dump, indexed_text, load, safe, session_from
 
 # From this many messages on, one statement for all is faster than one for each.
 _MANY = 20
-_OF_SESSION = ("messages", "todos", "tails", "approvals", "rules", "imports", "outbox", "spans")
+_OF_SESSION = (
+    "messages", "todos", "tails", "approvals", "rules", "imports", "outbox", "spans", "holds",
+)  # fmt: skip
 
 
 class Batch:

@@ -210,6 +210,17 @@ CREATE TABLE cloud_use (
 ) WITHOUT ROWID;
 """
 
+_HOLDS = """
+-- Turns of this machine that are not all sent, and until when (epoch ms) no other server could
+-- write beside them.
+CREATE TABLE holds (
+    turn_id TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    until REAL NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX holds_session ON holds (session_id);
+"""
+
 
 def _run(connection: sqlite3.Connection, script: str) -> None:
     for statement in script.split(";\n"):
@@ -229,8 +240,12 @@ def _use(connection: sqlite3.Connection) -> None:
     _run(connection, _USE)
 
 
+def _holds(connection: sqlite3.Connection) -> None:
+    _run(connection, _HOLDS)
+
+
 #: Append here; never edit what was released.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _replica, _use)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _replica, _use, _holds)
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:

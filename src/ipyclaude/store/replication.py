@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..messages import Approval, Message, SessionInfo, TodoList, Value
-from . import _chunks, _merge, _outbox, _replica
+from . import _chunks, _crossing, _merge, _outbox, _replica
+from ._crossing import Knew
 from ._lines import Chunk, Key
 from ._outbox import Kind, OutboxRow
 from ._replica import Span, Use
@@ -19,7 +20,18 @@ from ._rows import SESSION_COLUMNS
 from ._values import load, message_from, safe, session_from
 from .sqlite import SqliteStore
 
-__all__ = ["Chunk", "Key", "Kind", "OutboxRow", "Parcel", "Replication", "Span", "Use", "Waiting"]
+__all__ = [
+    "Chunk",
+    "Key",
+    "Kind",
+    "Knew",
+    "OutboxRow",
+    "Parcel",
+    "Replication",
+    "Span",
+    "Use",
+    "Waiting",
+]
 
 Content = SessionInfo | Message | TodoList | Approval | Chunk | Key
 
@@ -158,6 +170,8 @@ class Replication:
             for chunk_id, seq in (chunks or {}).items():
                 _chunks.numbered(batch.db, chunk_id, seq)
             _outbox.acknowledge(batch.db, rows)
+            for session_id in {row.session_id for row in rows}:
+                _crossing.sent(batch.db, session_id)
             if session is not None:
                 _merge.merge(batch, [session])
 
@@ -185,6 +199,31 @@ class Replication:
         """Give up sending what is parked; it stays here. Return how many rows."""
         with self._store.database.writing() as db:
             return _outbox.drop(db, session_id)
+
+    # -- turns that others may have crossed ----------------------------------------------
+
+    def note_hold(self, session_id: str, turn_id: str, until: float | None) -> None:
+        """Note until when (epoch ms) no other server could write beside a turn of this machine.
+
+        None says that no more need be asked of it.
+        """
+        with self._store.database.writing() as db:
+            _crossing.note_hold(db, session_id, turn_id, until)
+
+    def knew(self, session_id: str, turns: Collection[str]) -> Knew | None:
+        """Return what the first of these turns knew that others may have crossed."""
+        with self._store.database.reading() as db:
+            return _crossing.knew(db, session_id, turns)
+
+    def unsent_turns(self, session_id: str) -> list[str]:
+        """Return the turns that have something to send, in order."""
+        with self._store.database.reading() as db:
+            return _crossing.unsent(db, session_id)
+
+    def crossed(self, session_id: str, seq: int) -> list[str]:
+        """Return the turns to send that knew nothing of a message of others at this place."""
+        with self._store.database.reading() as db:
+            return _crossing.crossed(db, session_id, seq)
 
     # -- down --------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import _chunks
+from . import _chunks, _crossing
 from ._lines import Key, Line, Packed, entries, line_of
 from ._values import safe
 from ._writes import Batch
@@ -135,12 +135,14 @@ class TranscriptStore:
             project, adopted = self._place(db, wanted)
             transcript = _chunks.find(db, wanted, project)
             chunks = None if transcript is None else _chunks.load(db, transcript)
+            forked = _crossing.forked(db, wanted.session_id)
         if chunks is None:
             return None
         if adopted:
             with self._store.batch() as batch:
                 _chunks.adopt(batch.db, wanted, project)
-        return entries(chunks)  # pyright: ignore[reportReturnType] - whatever the CLI wrote
+        # What the CLI wrote, whatever that is.
+        return _crossing.followed(entries(chunks), forked)  # pyright: ignore[reportReturnType]
 
     def fold(self, before: str | None, key: Key, entries: list[dict[str, Any]]) -> str:
         """Fold entries into a stored summary; return the summary to store."""
