@@ -151,20 +151,22 @@ class Asking:
     def _live(self, asked: Asked, session: Session, question: Question) -> None:
         from .widget import turn_view
 
+        session.check_may_ask()
         view = turn_view(self._app, session, question.turn_id)
-        output = _show(view)
+        output = Output()
         question = replace(question, change_cells=view.hands.change)
         asker = self._cell_asker(session, view)
+        # Claude is asked first: the view is shown while the prompt is on its way.
+        showing = self._app.runtime.call_main(lambda: _show(view, output))
         try:
             answer = self._wait(session, _with_asker(question, asker))
             todos = self._app.store.todos(session.info.client_id).todos
             shown_messages = _without_errors(answer) if answer.error else answer.messages
             mine = todos if _made_todos(answer.messages) else ()
             output.replace(bundle(shown_messages, mine))
-        except BaseException:
+        finally:
+            showing.cancel()  # where the turn ended before it began
             self._app.runtime.loop.call_soon_threadsafe(view.retire)
-            raise
-        self._app.runtime.loop.call_soon_threadsafe(view.retire)
         self._finish(asked, answer)
 
     def _in_background(self, session: Session, question: Question) -> None:
@@ -174,7 +176,8 @@ class Asking:
         session.check_may_ask()
         view = turn_view(app, session, question.turn_id)
         question = replace(question, change_cells=view.hands.change)
-        output = _show(view)
+        output = Output()
+        _show(view, output)
 
         async def ask() -> None:
             try:
@@ -314,10 +317,8 @@ def _with_asker(question: Question, asker: Asker | None) -> Question:
     return replace(question, ask=asker)
 
 
-def _show(view: TurnView) -> Output:
-    output = Output()
+def _show(view: TurnView, output: Output) -> None:
     output.show_widget(view, {"text/html": _WORKING, "text/plain": "Claude is working…"})
-    return output
 
 
 def _notice(session: Session, block: NoticeBlock) -> Message:
