@@ -43,7 +43,6 @@ class _Entry:
     parts: list[str] = field(default_factory=list[str])
     saved_parts: int = 0
     saved_chars: int = 0
-    announced: bool = False
     opened: float = field(default_factory=time.monotonic)
 
     @property

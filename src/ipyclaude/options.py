@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from .exceptions import UsageMistake
@@ -290,8 +290,3 @@ def help_text() -> str:
         "A cell that already has its answer shows the stored one; --again asks anew.",
     ]
     return "\n".join(lines)
-
-
-def with_session(asked: Asked, session: str) -> Asked:
-    """Return the same question for another session."""
-    return replace(asked, session=session)

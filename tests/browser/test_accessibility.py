@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from bare_host import JS, STREAM, hook
 from playwright.sync_api import Browser, Page, expect
 
 AXE = (JS / "node_modules" / "axe-core" / "axe.min.js").read_text()
-Forced = Literal["active", "none"]
 SCENES = {
     "done": "",
     "running": "",

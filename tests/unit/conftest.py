@@ -1,4 +1,4 @@
-"""A store file of each test's own, and the replica's side of it."""
+"""A store file of each test's own, the replica's side of it, and what views need."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pages import FakeDesk
 
 from ipyclaude.messages import SessionInfo
 from ipyclaude.store.replication import Replication
@@ -30,3 +31,11 @@ def replication(store: SqliteStore) -> Replication:
 def info() -> SessionInfo:
     """Give a session."""
     return SessionInfo(name="n", cwd="/home/ada", claude_session_id="c")
+
+
+@pytest.fixture
+def desk() -> Iterator[FakeDesk]:
+    """Give what views need, with one empty session."""
+    made = FakeDesk()
+    yield made
+    made.runtime.close()

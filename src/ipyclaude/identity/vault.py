@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -48,10 +48,6 @@ class Kept:
             return cls(**said)
         except (ValueError, TypeError):
             return None
-
-    def without_secrets(self) -> Kept:
-        """Return what may be shown."""
-        return replace(self, refresh_token="", id_token="")
 
 
 class Vault(Protocol):
