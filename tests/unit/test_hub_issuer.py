@@ -303,6 +303,26 @@ def test_options_are_read_and_checked() -> None:
         Options.read({"IPYCLAUDE_HUB_ISSUER": HUB, "IPYCLAUDE_HUB_ROTATE_DAYS": "monthly"})
 
 
+def test_hubs_may_share_a_name_and_a_key(tmp_path: Path) -> None:
+    """With a common identity provider its person simply is the same one on both hubs: tokens of
+    either are good by the keys of either, and name the same issuer and subject.
+    """
+    KeyFile(tmp_path / "keys.json").load()
+    keys = (tmp_path / "keys.json").read_text()
+    name = "https://people.test"
+    shared = {"IPYCLAUDE_HUB_ISSUER": name, "IPYCLAUDE_HUB_KEYS": keys}
+    hubs = [
+        Options.read({**shared, "JUPYTERHUB_PUBLIC_HUB_URL": f"https://{hub}.test"})
+        for hub in ("one", "two")
+    ]
+    one, two = (Issuer(hub.issuer, hub.make_keys()) for hub in hubs)
+    said = [
+        verify(issuer.mint(ADA).token, other.jwks(), issuer=name, audience=AUDIENCE)
+        for issuer, other in ((one, two), (two, one))
+    ]
+    assert {(claims["iss"], claims["sub"]) for claims in said} == {(name, "ada")}
+
+
 def test_no_token_lives_longer_than_ten_minutes(tmp_path: Path) -> None:
     """Whatever is configured, `exp` is at most ten minutes from `iat`."""
     issuer = Issuer(HUB, KeyFile(tmp_path / "keys.json"), lifetime=86_400)
