@@ -184,7 +184,7 @@ class ChatAsking:
     Parameters
     ----------
     keep
-        They agreed that the sign-in is kept in a file.
+        They agreed that the sign-in is kept, for all notebooks.
     account
         E-mail and password, or a code, if they typed them.
     """
@@ -220,7 +220,7 @@ class ChatAsking:
         """A chat asks for the mail and for its code one after the other: never for both."""
         raise NotImplementedError(send)
 
-    async def may_write(self, path: Path) -> bool:
+    async def may_keep(self, file: Path | None) -> bool:
         """Return what was agreed to."""
-        del path
+        del file
         return self._keep

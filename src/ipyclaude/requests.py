@@ -313,7 +313,7 @@ class SignIn(_Request):
     #: A provider's name; empty for an account, with `email` and `password`, or a `code` and a new
     #: password or none.
     way: Text = ""
-    #: Where there is no keyring: keep it in a file of the person's.
+    #: Keep it for all notebooks: in the keyring, else in a file of the person's.
     keep: bool = False
     email: Text = ""
     password: SecretStr = SecretStr("")

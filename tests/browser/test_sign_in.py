@@ -65,7 +65,7 @@ class Person:
     async def by_mail(self, send: Callable[[str], Awaitable[None]]) -> Account:
         raise AssertionError("a provider mails no code of ours")
 
-    async def may_write(self, path: Path) -> bool:
+    async def may_keep(self, file: Path | None) -> bool:
         return self.keep
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keyring
 import pytest
@@ -20,7 +20,7 @@ from keyring.errors import KeyringLocked, PasswordDeleteError, PasswordSetError
 from ipyclaude.exceptions import SettingsError, SignedOut, TokenUnavailable, UsageMistake
 from ipyclaude.identity.private import write_private
 from ipyclaude.identity.provider import find_provider
-from ipyclaude.identity.sign_in import SignIns
+from ipyclaude.identity.sign_in import Asking, SignIns
 from ipyclaude.identity.stored import StoredSignIn
 from ipyclaude.identity.vault import FileVault, Kept, KeyringVault, MemoryVault
 from ipyclaude.messages import now_ms
@@ -263,6 +263,26 @@ def test_a_keyring_comes_first(tmp_path: Path, ring: Ring) -> None:
     assert not sign_ins.file.exists()
     assert asyncio.run(sign_ins.logout())[0] is not None
     assert ring.kept == {}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("agrees", [True, False])
+async def test_a_keyring_is_asked_for_too(tmp_path: Path, ring: Ring, agrees: bool) -> None:
+    """Who does not agree to it is signed in until the kernel ends, and nothing is kept (S6)."""
+    asked: list[Path | None] = []
+
+    class Person:
+        async def may_keep(self, file: Path | None) -> bool:
+            asked.append(file)
+            return agrees
+
+    sign_ins, person = SignIns(tmp_path), cast("Asking", Person())
+    where = await sign_ins._keep(Rotating().first(), person)  # pyright: ignore[reportPrivateUsage]
+    assert where == ("keyring" if agrees else "memory")
+    assert bool(ring.kept) is agrees
+    assert asked == [None]
+    assert not sign_ins.file.exists()
+    assert sign_ins.choice() is not None
 
 
 # -- providers ------------------------------------------------------------------------------

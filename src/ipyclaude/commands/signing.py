@@ -43,7 +43,11 @@ _KEPT = {
     arg("--paste", action="store_true", help="a browser elsewhere; paste the address it ends at"),
     arg("--code", action="store_true", help="you were given a code for an account of Convex's own"),
     arg("--mail", action="store_true", help="have a code for your account mailed to you"),
-    arg("--keep", action="store_true", help="keep it in a file of yours, if there is no keyring"),
+    arg(
+        "--keep",
+        action="store_true",
+        help="keep it for all notebooks here: in the keyring, else in a file of yours",
+    ),
 )
 def _login(app: App, args: argparse.Namespace) -> None:
     choice = app.identity.choice
@@ -185,11 +189,12 @@ class _Person:
             raise UsageMistake("The two passwords differ.", fix="Try again.")
         return password
 
-    async def may_write(self, path: Path) -> bool:
-        """Ask whether the sign-in may be kept in a file."""
+    async def may_keep(self, file: Path | None) -> bool:
+        """Ask whether the sign-in may be kept in a file, or in the keyring."""
         if self._keep or not self._app.host.can_ask:
             return self._keep
-        question = f"Keep the sign-in in {path}, which only you can read? [y/N] "
+        where = "the system's keyring" if file is None else f"{file}, which only you can read"
+        question = f"Keep the sign-in in {where}, for all notebooks here? [y/N] "
         return (await self._read(question)).lower() in {"y", "yes"}
 
     async def _show(self, link: str, shown: str, code: str, note: str) -> None:

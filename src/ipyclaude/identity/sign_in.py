@@ -42,8 +42,8 @@ class Asking(Protocol):
         """Ask for an e-mail, have `send` mail a code there, ask for that and a new password."""
         ...
 
-    async def may_write(self, path: Path) -> bool:
-        """Ask whether the sign-in may be kept in this file."""
+    async def may_keep(self, file: Path | None) -> bool:
+        """Ask whether the sign-in may be kept in this file; None stands for the keyring."""
         ...
 
 
@@ -195,11 +195,10 @@ class SignIns:
     async def _keep(self, kept: Kept, asking: Asking) -> Where:
         from keyring.errors import KeyringError
 
+        ring = self._has_keyring()
         vault: Vault = self._memory
-        if self._has_keyring():
-            vault = self._vaults()[-1]
-        elif await asking.may_write(self.file):
-            vault = FileVault(self.file)
+        if await asking.may_keep(None if ring else self.file):
+            vault = self._vaults()[-1] if ring else FileVault(self.file)
         self._forget()
         try:
             await asyncio.to_thread(vault.write, kept)
