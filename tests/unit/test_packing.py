@@ -28,6 +28,7 @@ from ipyclaude.messages import (
 from ipyclaude.replica import packing, rows
 from ipyclaude.replica.packing import pack, pack_blocks, unpack, unpack_blocks
 from ipyclaude.replica.values import decode, encode
+from ipyclaude.store._values import dump, load
 from ipyclaude.store.replication import Chunk, Key
 
 
@@ -133,6 +134,30 @@ def test_odd_content_comes_back_equal(number: int) -> None:
     assert unpack_blocks(there_and_back(body.fields), body.file) == (ODD[number],)
 
 
+@pytest.mark.parametrize("levels", [600, 985, 3000, 100_000])
+@pytest.mark.parametrize("large", [False, True])
+def test_what_nests_too_deep_is_kept_as_text(levels: int, large: bool) -> None:
+    """However deep somebody's content is, it is read, kept whole and written again (S7)."""
+    text = '{"type":"tool_use","id":"]","name":"n","input":{"a":%s}}' % (
+        "[" * levels + "]" * levels
+    )
+    row: dict[str, Any] = {"content": [{"type": "tool_use", "json": text}]}
+    if large:
+        row = {"content": [], "packed": pack(f"[{text}]".encode())}
+    (block,) = unpack_blocks(row)
+    assert isinstance(block, UnknownBlock)
+    assert text in block.raw["json"]
+    message = Message(session_id="s", type="assistant", content=(block,))
+    assert load(Message, dump(message)) == message
+    assert unpack_blocks(pack_blocks([block]).fields) == (block,)
+
+
+def test_brackets_in_words_nest_nothing() -> None:
+    """A text of many brackets is read as what it is."""
+    block = ToolUseBlock(id="1", name="n", input={"a": '[{\\"[' * 1000, "b": [[]] * 600})
+    assert unpack_blocks(pack_blocks([block]).fields) == (block,)
+
+
 def test_many_blocks_come_back_equal() -> None:
     """A message of 9,000 blocks comes back equal, though an array may hold 8,192 items."""
     blocks = tuple(TextBlock(text=str(number)) for number in range(9000))
@@ -211,7 +236,7 @@ def test_a_message_of_a_newer_version_is_kept() -> None:
         {"extra": '{"mood":"good"}'},
     ]
     read = [rows.message_from({**row, "seq": 1.0, **more}, "s", me=None) for more in newer]
-    assert [m.type for m in read] == [*["system"] * 6, "user"]
+    assert [m.type for m in read] == [*["system"] * 5, "user", "user"]
     assert all(isinstance(b, UnknownBlock) for m in read[:6] for b in m.content)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,17 +20,22 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..exceptions import CloudFault
-from ..messages import ContentBlock, parse_block
+from ..messages import ContentBlock, UnknownBlock, parse_block
 
 #: JSON up to here goes as it is, readable in Convex's dashboard, in bytes.
 READABLE = 1024
 #: Blocks of one message that go as they are.
 READABLE_BLOCKS = 100
+#: Levels of nesting up to here are read as values. Python's limit is twice that, less what the
+#: stack holds just then, and a value must also be written and read again in other places.
+DEEPEST = 500
 #: Packed bytes up to here go in the row itself; a document is at most 1 MiB.
 IN_ROW = 512 * 1024
 
 _PLAIN, _DEFLATE, _LZMA = 0, 1, 2
 _LZMA_FROM = 3000
+#: Strings, whole, so that what stands in them does not count, and what nests.
+_NESTS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 #: What packed bytes may become: a few hundred KB of them could fill any memory.
 _MOST_BYTES = 1 << 28
 _FILTERS: list[dict[str, int]] = [
@@ -121,8 +127,17 @@ def packed_body(data: bytes) -> Body:
 
 
 def unpack_blocks(row: dict[str, Any], file: bytes | None = None) -> tuple[ContentBlock, ...]:
-    """Read what `pack_blocks` made; `file` is what the row's `file` names (S7)."""
-    return tuple(parse_block(raw) for raw in unpack_values(row, file))
+    """Read what `pack_blocks` made; `file` is what the row's `file` names (S7).
+
+    What nests too deeply to be read is kept as its text.
+    """
+    packed = file if row.get("file") else row.get("packed")
+    if packed is None:
+        return tuple(_block(item["type"], item["json"]) for item in row["content"])
+    text = _text_of(packed)
+    if _is_deep(text):
+        return (_as_text("value", text),)
+    return tuple(parse_block(raw) for raw in _list(_load(text)))
 
 
 def unpack_values(row: dict[str, Any], file: bytes | None = None) -> list[Any]:
@@ -130,10 +145,7 @@ def unpack_values(row: dict[str, Any], file: bytes | None = None) -> list[Any]:
     packed = file if row.get("file") else row.get("packed")
     if packed is None:
         return [_load(item["json"]) for item in row["content"]]
-    values = _load(unpack(packed))
-    if not isinstance(values, list):
-        raise _foreign("it is not a list")
-    return values  # pyright: ignore[reportUnknownVariableType]
+    return _list(_load(_text_of(packed)))
 
 
 def dump_fields(fields: Iterable[tuple[str, object]]) -> str | None:
@@ -174,11 +186,43 @@ def _dump(value: object) -> str:
     return _ENCODER.encode(value)
 
 
-def _load(text: str | bytes) -> Any:
+def _load(text: str) -> Any:
+    if _is_deep(text):
+        raise _foreign(f"it nests deeper than {DEEPEST} levels")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _foreign(str(error)) from error
+
+
+def _text_of(packed: bytes) -> str:
+    return unpack(packed).decode("utf-8", "replace")
+
+
+def _list(values: object) -> list[Any]:
+    if not isinstance(values, list):
+        raise _foreign("it is not a list")
+    return values  # pyright: ignore[reportUnknownVariableType]
+
+
+def _block(kind: str, text: str) -> ContentBlock:
+    return _as_text(kind, text) if _is_deep(text) else parse_block(_load(text))
+
+
+def _as_text(kind: str, text: str) -> UnknownBlock:
+    return UnknownBlock(raw={"type": kind, "json": text})
+
+
+def _is_deep(text: str) -> bool:
+    """Say whether a JSON text nests deeper than `DEEPEST`; most have too few brackets for it."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    depth = 0
+    for found in _NESTS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > DEEPEST:
+            return True
+    return False
 
 
 def _type_of(block: object) -> str:

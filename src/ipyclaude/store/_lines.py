@@ -74,13 +74,13 @@ def pack(lines: Iterable[Line]) -> list[Packed]:
 
 
 def entries(chunks: Iterable[bytes]) -> list[Entry]:
-    """Read chunks; a line that was never JSON (kept raw by an import) is left out."""
+    """Read chunks; a line that can't be read (an import keeps what was never JSON) is left out."""
     found = list[Entry]()
     for chunk in chunks:
         for line in zlib.decompress(chunk).split(b"\n"):
             try:
                 entry = json.loads(line.decode("utf-8"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(entry, dict):
                 found.append(entry)  # pyright: ignore[reportUnknownArgumentType]
