@@ -12,7 +12,7 @@ import { EMPTY, fromSnapshot, prepend, putApproval, reduce, type State, trim } f
 import type { Model, Results, Unsent } from "./wire";
 
 /** Entries kept while every view follows the end; more can be asked for again. */
-export const KEEP = 400;
+const KEEP = 400;
 /** What comes after so long a pause (ms) is drawn at once: there is nothing to draw it with. */
 const PAUSE_MS = 50;
 /** A hidden tab gets no animation frames; its state must not go stale for longer (ms). */

@@ -45,14 +45,30 @@ def __getattr__(name: str) -> Any:
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:
-    """Register the magics; `%load_ext ipyclaude` calls this."""
+    """Register the magics; `%load_ext ipyclaude` calls this.
+
+    What an earlier call registered and opened is closed first.
+
+    Parameters
+    ----------
+    ipython
+        The shell whose magics they become.
+    """
     from .magics import register
 
     register(ipython)
 
 
 def unload_ipython_extension(ipython: InteractiveShell) -> None:
-    """Close everything that was opened, then forget the magics; `%unload_ext` calls this."""
+    """Forget the magics and close everything that was opened; `%unload_ext ipyclaude` calls this.
+
+    Running turns are stopped; what is stored stays.
+
+    Parameters
+    ----------
+    ipython
+        The shell that `load_ipython_extension` was called with.
+    """
     from .magics import unregister
 
     unregister(ipython)

@@ -46,6 +46,10 @@ class ClaudeChat(View):
     ------
     SessionNotFound
         There is no such session, or the extension is not loaded.
+    SessionBusy
+        Somebody else has signed in here, and Claude still works for who was before.
+    SettingsError, StoreError
+        The extension starts with this, and a setting or the store's file cannot be used.
     """
 
     _kind = "chat"
@@ -296,6 +300,10 @@ class ClaudeTodos(View):
     ------
     SessionNotFound
         There is no such session, or the extension is not loaded.
+    SessionBusy
+        Somebody else has signed in here, and Claude still works for who was before.
+    SettingsError, StoreError
+        The extension starts with this, and a setting or the store's file cannot be used.
     """
 
     def __init__(self, session: str | None = None, *, desk: Desk | None = None) -> None:

@@ -60,6 +60,12 @@ class IpyClaudeError(Exception):
         One sentence: why, where known.
     fix
         One sentence: what to do next.
+
+    Attributes
+    ----------
+    what, why, fix
+        As above; `why` and `fix` are empty where there is nothing to say. A notebook shows the
+        three without a traceback, and `str` joins them.
     """
 
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:

@@ -78,7 +78,18 @@ def _from_env(
 
 
 class IPyClaude(Configurable):
-    """All settings, each with its environment variable."""
+    """All settings: traits of `c.IPyClaude`, most of them with an environment variable too.
+
+    Each trait's help says what it is for, in which unit, and names its variable, which counts
+    where the configuration says nothing.
+
+    Raises
+    ------
+    TraitError
+        A value has the wrong type, or is none of the choices.
+    SettingsError
+        A variable of the environment cannot be read, once its trait is asked for.
+    """
 
     data_dir = Unicode(help="Folder of the local store (IPYCLAUDE_DATA_DIR).").tag(config=True)
     model = Unicode(

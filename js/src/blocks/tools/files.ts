@@ -16,7 +16,7 @@ function changeInput(input: Input, shown: readonly string[]): HTMLElement {
 }
 
 /** What a call of `Edit`, `MultiEdit` or `Write` would change. */
-export function changes(input: Input): Hunk[] {
+function changes(input: Input): Hunk[] {
   if (typeof input.content === "string") return hunks("", input.content);
   const list = Array.isArray(input.edits) ? (input.edits as Input[]) : [input];
   return list.flatMap((edit) => hunks(text(edit?.old_string), text(edit?.new_string)));
