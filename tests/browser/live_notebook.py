@@ -42,13 +42,17 @@ FLAGS = [
 ]
 
 
+def find_chromium() -> str | None:
+    """Return the path of a Chromium of this machine."""
+    names = (os.environ.get("IPYCLAUDE_CHROMIUM"), "chromium", "chromium-browser")
+    return next((found for name in names if name and (found := shutil.which(name))), None)
+
+
 @contextlib.contextmanager
 def open_chromium() -> Generator[Browser, None, None]:
     """Debian's Chromium where there is one, else Playwright's."""
-    names = (os.environ.get("IPYCLAUDE_CHROMIUM"), "chromium", "chromium-browser")
-    path = next((found for name in names if name and (found := shutil.which(name))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield browser
         browser.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hosts import Notebook, Shown
 from kernels import Kernel, Place, said
-from lending import RUN, ask, code, result, streams, told
+from lending import RUN, ask, call, code, result, streams, told
 
 from ipyclaude.testing import ScriptedModel
 
@@ -129,16 +129,25 @@ def test_plots_are_seen_by_both(nb: Notebook, model: ScriptedModel) -> None:
     assert image["source"]["data"].startswith("iVBOR")
 
 
-def test_tables_and_interactive_plots_are_shown_as_ever(nb: Notebook, model: ScriptedModel) -> None:
-    """A DataFrame's HTML and a plotly figure are in the cell; the model gets text."""
+def test_tables_and_interactive_plots_are_shown_as_ever(
+    start: StartKernel, place: Place, model: ScriptedModel
+) -> None:
+    """A DataFrame's HTML and a plotly figure are in the cell; without a Chrome Claude gets text."""
+    nb = Notebook(start(place, model, BROWSER_PATH="/no/such/chrome"))
     shown = run(nb, model, "import pandas as pd\npd.DataFrame({'height': [1, 2], 'name': 'ab'})")
     assert "<table" in shown.html
     assert "height name" in told(model)
     shown = run(
-        nb, model, "import plotly.graph_objects as go\ngo.Figure(go.Scatter(y=[1, 2, 3])).show()"
+        nb,
+        model,
+        "import plotly.graph_objects as go\n"
+        "fern = go.Figure(go.Scatter(y=[1, 2, 3], name='fern'), {'title': 'Growth'})\nfern.show()",
     )
     assert shown.mime("application/vnd.plotly.v1+json")
-    assert len(told(model)) < 30_000
+    for _ in range(2):
+        assert "a plotly figure of scatter fern; title 'Growth'" in told(model)
+        assert "Kaleido needs a Chrome" in told(model)
+        ask(nb, model, call("inspect_variable", name="fern"), allow="Read")
 
 
 # -- interrupts --------------------------------------------------------------------------------

@@ -53,8 +53,8 @@ def test_images_are_few_and_of_a_size() -> None:
 
 def test_what_has_no_text_is_named() -> None:
     """A bundle of kinds that a model can't read says which they are."""
-    assert text_of({"application/vnd.plotly.v1+json": {"data": []}}) == (
-        "[shown: application/vnd.plotly.v1+json]"
+    assert text_of({"application/vnd.vega.v6+json": {"data": []}}) == (
+        "[shown: application/vnd.vega.v6+json]"
     )
     assert text_of({"application/json": {"a": 1}}) == '{"a": 1}'
     assert text_of({}) == "[shown: nothing]"

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .figures import FIGURE, draw, figure_text
+
 #: Characters of one stream that are kept, half of them from its end.
 KEPT_CHARS = 40_000
 #: Characters of one result or display.
@@ -97,6 +99,15 @@ class Captured:
         self.last_error = bounded(strip_ansi(traceback))
         self.parts.append(("error", self.last_error))
 
+    async def draw(self) -> str:
+        """Put pictures beside plotly's figures; return why there are none, if so."""
+        bundles = [data for kind, data in self.parts if kind == "rich" and FIGURE in data]
+        lacking = [data for data in bundles if image_of(data) is None][:MAX_IMAGES]
+        pictures, why = await draw([data[FIGURE] for data in lacking])
+        for data, picture in zip(lacking, pictures, strict=False):
+            data["image/png"] = picture
+        return why
+
     def text(self, limit: int) -> str:
         """Return it all as a text of about `limit` characters; pictures are named."""
         words = [
@@ -156,6 +167,8 @@ def bounded(text: str, limit: int = SHOWN_CHARS) -> str:
 
 def text_of(data: dict[str, Any]) -> str:
     """Return a mime bundle as text; what has none is named."""
+    if FIGURE in data:
+        return f"[{figure_text(data[FIGURE])}]"
     for kind in _TEXTS:
         value = data.get(kind)
         if value:

@@ -86,7 +86,8 @@ class RunPython:
             ran = running.result()
         except IpyClaudeError as error:
             return said(str(error), is_error=True)
-        return await masked(_output(ran, timeout), self._shell.user_ns)
+        undrawn = await ran.captured.draw()
+        return await masked(_output(ran, timeout, undrawn), self._shell.user_ns)
 
     async def _install(self, arguments: dict[str, Any]) -> ToolOutput:
         # The pattern lets no option and no address through.
@@ -114,8 +115,8 @@ class RunPython:
         return seen[0]
 
 
-def _output(ran: Ran, timeout: float) -> ToolOutput:
-    notes: list[str] = []
+def _output(ran: Ran, timeout: float, undrawn: str) -> ToolOutput:
+    notes = [undrawn] if undrawn else list[str]()
     if ran.timed_out:
         notes.append(f"It was interrupted after {timeout:g} s, its time-out.")
     elif ran.interrupted:

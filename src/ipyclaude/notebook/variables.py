@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..engine import Tool, ToolOutput
@@ -13,6 +14,7 @@ from ..runtime import Interrupted
 from .borrowing import Borrower, masked, said
 from .capture import image_of
 from .describing import brief, describe, kind_of, size_of
+from .figures import draw, figure_of, figure_text
 from .main_thread import MainThread
 from .running import Watchdog
 
@@ -92,10 +94,19 @@ class Variables:
         return "\n".join(lines) or "There are no variables yet."
 
     async def _inspect(self, arguments: dict[str, Any]) -> ToolOutput:
-        return await self._look(lambda: self._inspected(str(arguments["name"])))
+        figures: list[Any] = []
+        told = await self._look(lambda: self._inspected(str(arguments["name"]), figures))
+        pictures, undrawn = await draw(figures)
+        shown = [{"type": "image", "data": each, "mimeType": "image/png"} for each in pictures]
+        words = said(undrawn).content if undrawn else ()
+        return replace(told, content=(*told.content, *shown, *words))
 
-    def _inspected(self, name: str) -> ToolOutput:
+    def _inspected(self, name: str, figures: list[Any]) -> ToolOutput:
         value = find(self._shell, name)
+        figure = figure_of(value)
+        if figure is not None:
+            figures.append(figure)
+            return said(f"{name}: {kind_of(value)}, {figure_text(figure)}")
         told = said(f"{name}: {describe(value)}")
         picture = picture_of(self._shell, value)
         return ToolOutput((*told.content, picture)) if picture else told
