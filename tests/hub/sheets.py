@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hubs import Hub
 from live_notebook import SLOW_MS, LabNotebook, write_notebook
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Locator
 
 _CELLS = 60
 _SET = """([i, source]) => {
@@ -87,6 +87,11 @@ class Sheet:
         while word not in (shown := self._run(number, source, ())):
             assert time.monotonic() < deadline, shown
         return shown
+
+    def chat(self, name: str) -> Locator:
+        """Show a chat of a session in a new cell; return it."""
+        self.do(f"%claude_session chat {name}")
+        return self.notebook.hook(self._next - 1, "chat")
 
     def _run(self, number: int, source: str, answers: tuple[str, ...]) -> str:
         notebook = self.notebook

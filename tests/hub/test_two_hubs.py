@@ -14,12 +14,14 @@ import pytest
 from convex_server import ConvexServer, deployed
 from hubs import Hub
 from kernels import said
-from live_notebook import open_chromium
+from live_notebook import SLOW_MS, open_chromium
 from places import arguments, files, leaks, private_keys, rows
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from sheets import Sheet
 
 from ipyclaude.testing import Reply, ScriptedModel, tool
+
+expect.set_options(timeout=SLOW_MS)
 
 #: Writes the tokens that a kernel has, where the test takes them from.
 _HELD = """\
@@ -69,9 +71,10 @@ def pair(
             hub.start()
         providers = [each for hub in hubs for each in _provider(hub)]
         convex.set_env({"IPYCLAUDE_AUTH": json.dumps(providers)})
-        for hub, user in zip(hubs, ("ada", "lovelace"), strict=True):
+        for hub, users in zip(hubs, (("ada",), ("lovelace", "bob")), strict=True):
             hub.ready()
-            hub.add_user(user)
+            for user in users:
+                hub.add_user(user)
         yield hubs[0], hubs[1]
 
 
@@ -88,8 +91,9 @@ def _provider(hub: Hub) -> list[dict[str, str]]:
 def test_one_person_on_two_hubs(
     pair: tuple[Hub, Hub], chromium: Browser, convex: ConvexServer, claude: ScriptedModel
 ) -> None:
-    """Who is two people to Convex links them, and goes on with Claude's memory on either hub, and
-    on one when the other is gone (S3, S5); no token is anywhere it has no business (S6)."""
+    """Who is two people to Convex links them, and goes on with Claude's memory on either hub, with
+    a guest on the second for a while, and on one when the other is gone (S3, S5); no token is
+    anywhere it has no business (S6)."""
     here, there = pair
     claude.script(
         "Teal it is.", Reply(tool("Bash", {"command": "env", "description": "x"})), "I looked."
@@ -112,7 +116,7 @@ def test_one_person_on_two_hubs(
 
     b.until("%claude_session list", "colours")
     b.do("%claude_session open colours")
-    claude.script("You said teal.", "I said teal.", "Yes, teal.")
+    claude.script("You said teal.", "I said teal.")
     assert "You said teal." in b.do("%claude Which colour is mine?")
     assert "My colour is teal." in said(claude.requests[-1])
     assert "I said teal." in a.do("%claude And what did you say?")
@@ -120,22 +124,49 @@ def test_one_person_on_two_hubs(
         assert words in said(claude.requests[-1])
     a.until("%claude_session status", "synced")
 
-    secrets = [*_secrets(a), *_secrets(b)]
+    guest = _lets_in(b, chromium, claude)
+    secrets = [*_secrets(a), *_secrets(b), *_secrets(guest)]
+    guest.close()
     seen = [("a command line", arguments(here) + arguments(there))]
     a.close()
     here.stop()
     assert "Yes, teal." in b.do("%claude Still?")
-    assert "And what did you say?" in said(claude.requests[-1])
+    assert "For bob." in said(claude.requests[-1])
     b.until("%claude_session status", "synced")
     b.close()
 
-    seen += [("a cell's output", "\n".join([*a.shown, *b.shown]))]
+    seen += [("a cell's output", "\n".join([*a.shown, *b.shown, *guest.shown]))]
     seen += [("what Claude was sent", json.dumps(list(claude.requests), default=str))]
     seen += [*files(here), *files(there), *rows(convex)]
     assert "CONVEX_URL" in dict(seen)["what Claude was sent"]  # its tools' environment, too
     assert {"Convex's messages", "Convex's identities"} <= dict(seen).keys()
     assert len(set(secrets)) >= 8  # two tokens, the server's and a key of the issuer's, twice
     assert leaks(seen, secrets) == set()
+
+
+def _lets_in(owner: Sheet, browser: Browser, claude: ScriptedModel) -> Sheet:
+    """Share with somebody else on the hub: they see nothing, then read and watch live, then prompt;
+    put out, their open page says so and shows nothing that comes after (S5)."""
+    guest = Sheet.open(browser, owner.server.hub, "bob")
+    assert "colours" not in guest.do("%claude_session list")
+    join = re.search(r"%claude_session join \S{26,}", owner.do("%claude_session share colours"))
+    assert join
+    assert "as viewer" in guest.do(join[0])
+    chat = guest.chat("colours")
+    log = chat.locator('[data-ipc="log"]')
+    expect(log).to_contain_text("You said teal.")
+    claude.script("Teal for all.", "For bob.", "Only teal.", "Yes, teal.")
+    owner.do("%claude Which one for all?")
+    expect(log).to_contain_text("Teal for all.")
+    assert "You may read" in guest.do("%claude -s colours And I?")
+    assert "is editor" in owner.do("%claude_session role bob editor")
+    assert "For bob." in guest.do("%claude -s colours And I, now?")
+    owner.do("%claude_session unshare bob")
+    expect(chat).to_contain_text("This session is not shared with you any more.")
+    assert "Only teal." in owner.do("%claude Without bob?")
+    owner.until("%claude_session status", "synced")
+    expect(log).not_to_contain_text("Without bob?")
+    return guest
 
 
 def _secrets(sheet: Sheet) -> list[str]:
