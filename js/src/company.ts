@@ -24,7 +24,8 @@ export class Company {
 
   draw({ people, holder, may_take_over: mayTake }: Status): void {
     this.people.hidden = !people.length;
-    setText(this.names, inShort(people.map(nameOf)));
+    // With whom one is alone, one has room for the server, too.
+    setText(this.names, inShort(people.map(people.length > 1 ? nameOf : where)));
     this.people.title = `Here too: ${people.map(whole).join("; ")}`;
     this.holder.hidden = !holder;
     if (holder) setText(this.writes, writing(holder));
@@ -52,9 +53,12 @@ function nameOf({ name, label, me }: Person): string {
   return me || !name ? label : name;
 }
 
+function where({ name, label, me }: Person): string {
+  return me || !name ? label : `${name} on ${label}`;
+}
+
 function whole(person: Person): string {
-  const where = person.me || !person.name ? person.label : `${person.name} on ${person.label}`;
-  return person.watching ? `${where}, watching` : where;
+  return person.watching ? `${where(person)}, watching` : where(person);
 }
 
 function inShort(names: readonly string[]): string {

@@ -253,6 +253,9 @@ describe("company", () => {
     await frame();
     expect(one(el, "people").textContent).toBe("Ann, me's lab and 2 more");
     expect(one(el, "people").title).toContain("Ann on Ann's lab; me's lab, watching");
+    model.events({ type: "status", status: status({ people: people.slice(0, 1) }) });
+    await frame();
+    expect(one(el, "people").textContent).toBe("Ann on Ann's lab");
   });
 
   test("that writes can be taken over by the owner, who is asked first", async () => {
