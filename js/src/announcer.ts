@@ -28,6 +28,14 @@ export class Announcer {
   }
 }
 
+/** What stands in the turn's last error: what went wrong, and what to do. */
+function whyFailed({ entries }: State, turnId: string): string {
+  const last = entries
+    .flatMap((each) => (each.turnId === turnId ? (each.message?.content ?? []) : []))
+    .findLast((each) => each.type === "notice" && each.level === "error");
+  return last?.type === "notice" ? `${last.what} ${last.fix}` : "";
+}
+
 function words(state: State): string {
   const { turn } = state;
   switch (turn?.status) {
@@ -36,7 +44,7 @@ function words(state: State): string {
     case "stopped":
       return "Stopped.";
     case "failed":
-      return "The turn failed.";
+      return `The turn failed. ${whyFailed(state, turn.turn_id)}`.trim();
     case "done": {
       const answer = answerOf(state, turn.turn_id).replace(/[*_`#>|]+/g, "");
       const cut = answer.length > MOST ? `${answer.slice(0, MOST)}…` : answer;

@@ -84,6 +84,11 @@ export class Suggest {
   /** Take a key that is meant for the list; false if it is not. */
   key(event: KeyboardEvent): boolean {
     if (!this.isOpen) return false;
+    if (event.key === "Enter" && this.isWritten(this.choices[this.active])) {
+      // There is nothing to take any more: Enter sends.
+      this.close();
+      return false;
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) this.mark((this.active + step + this.choices.length) % this.choices.length);
     else if (event.key === "Escape") this.close();
@@ -185,6 +190,13 @@ export class Suggest {
       if (index === at) each.scrollIntoView?.({ block: "nearest" });
     });
     this.area.setAttribute("aria-activedescendant", `${this.id}-${at}`);
+  }
+
+  /** Whether all of a choice stands in the text already. */
+  private isWritten(choice: Choice | undefined): boolean {
+    const { value, selectionStart } = this.area;
+    const written = value.slice(this.from, selectionStart);
+    return Boolean(choice && !choice.run && written && written === choice.insert.trimEnd());
   }
 
   private take(): void {

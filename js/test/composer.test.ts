@@ -246,6 +246,12 @@ describe("the composer", () => {
     expect(one<HTMLSelectElement>(el, "mode").value).toBe("plan");
     expect(area.value).toBe("");
     expect(prompts()).toEqual([]);
+    type("/compact");
+    await vi.advanceTimersByTimeAsync(200);
+    press(area, "ArrowUp");
+    press(area, "Enter");
+    expect(last(model)).toMatchObject({ type: "prompt", text: "/compact" });
+    expect(one(el, "suggestions").hidden).toBe(true);
   });
 
   test("an at sign offers files and variables; Esc closes the list and stops no turn", async () => {

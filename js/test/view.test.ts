@@ -172,4 +172,24 @@ describe("the turn", () => {
     expect(one(el, "demo").hidden).toBe(false);
     expect(one(el, "stored").hidden).toBe(false);
   });
+
+  test("a failed turn is read out with what went wrong and what to do", async () => {
+    const { model, el } = await ready({ turn: turn() });
+    const notice = {
+      type: "notice",
+      level: "error",
+      kind: "",
+      what: "The API is down.",
+      why: "529",
+      fix: "Ask again later.",
+    } as const;
+    model.events(
+      { type: "message", message: message("system", [notice]) },
+      { type: "turn", turn: turn({ status: "failed" }) },
+    );
+    await frame();
+    expect(one(el, "announcer").textContent).toBe(
+      "The turn failed. The API is down. Ask again later.",
+    );
+  });
 });

@@ -296,7 +296,7 @@ def _retry(raw: Raw) -> Notice:
     return Notice(
         kind="retry",
         level="warning",
-        what=f"The API did not answer{f' (status {status})' if status else ''}.",
+        what=f"The API failed (status {status})." if status else "The API did not answer.",
         why=str(raw.get("error") or ""),
         fix=f"Trying again in {delay:.1f} s ({attempt} of {most}).",
     )
