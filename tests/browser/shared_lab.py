@@ -35,10 +35,15 @@ class Seat:
     def __post_init__(self) -> None:
         env = self.model.env(self.folder / "claude")
         source = f"import os\nos.environ.update({json.dumps(env)})\n%claude_session new {self.name}"
-        self.nb.page.evaluate(_SET, [OPEN, source])
+        self.write(OPEN, source)
+        self.write(OTHER, CELLS[OTHER - 1])
         self.nb.run(OPEN)
         self.nb.run(CHAT)
         expect(self.part("sessions")).to_contain_text(self.name)
+
+    def write(self, cell: int, source: str) -> None:
+        """Write another source into a cell."""
+        self.page.evaluate(_SET, [cell, source])
 
     @property
     def page(self) -> Page:

@@ -8,7 +8,7 @@ from bare_host import hook
 from playwright.sync_api import Locator, expect
 from shared_lab import CHAT, OTHER, Seat
 
-from ipyclaude.testing import Reply, text, tool
+from ipyclaude.testing import Reply, error, text, tool
 
 _DROP_CELL = "(i) => window.__panel().content.model.sharedModel.deleteCell(i)"
 _DROP_FILE = """(el) => {
@@ -235,3 +235,107 @@ def test_sessions_are_kept_in_order_by_keyboard(seat: Seat) -> None:
     store = seat.store()
     assert sorted(each.name for each in store.sessions("herd")) == ["herd-birds", "herd-cows"]
     store.close()
+
+
+def test_an_error_says_what_to_do_and_the_prompt_is_tried_with_another_model(seat: Seat) -> None:
+    """Model and effort hold from the next turn on; a written command goes by one Enter."""
+    # Of 4xx the CLI lets this one through as it is; others it tries anew or words itself.
+    seat.model.script(error(418), "Better so.", "A summary of it all.")
+    seat.ask("Count them")
+    failed = seat.part("message").filter(has_text="The API refused the request (status 418)")
+    expect(failed).to_contain_text("Check the model's name and the account, then ask again.")
+    expect(seat.ends).to_contain_text("Failed")
+    expect(seat.part("announcer")).to_contain_text("then ask again.")
+    seat.part("model").select_option("sonnet")
+    expect(seat.part("model").locator("option:checked")).to_contain_text("Sonnet")
+    seat.part("effort").select_option("low")
+    expect(seat.part("effort")).to_have_value("low")
+    seat.ends.locator(hook("retry")).click()
+    expect(seat.part("log")).to_contain_text("Better so.")
+    expect(seat.ends).to_have_count(2)
+    request = seat.model.requests[-1]
+    assert "sonnet" in request["model"]
+    assert request["output_config"]["effort"] == "low"
+    seat.part("composer").press_sequentially("/compact")
+    expect(seat.part("suggestion").first).to_contain_text("/compact")
+    seat.press("Enter")
+    expect(seat.part("log")).to_contain_text("The conversation was compacted.")
+
+
+_ALL_SORTS = """import pandas as pd, matplotlib.pyplot as plt, plotly.graph_objects as go
+plt.plot([1, 2])
+plt.show()
+go.Figure(go.Bar(x=['North'], y=[41])).show()
+pd.DataFrame({'colony': ['North'], 'nests': [41]})"""
+
+
+def test_claudes_code_runs_among_the_persons_own(seat: Seat) -> None:
+    """It waits for their cell and says so; what it shows stands under the chat; Stop ends it."""
+    run = "mcp__notebook__run_python"
+    go = seat.folder / "go"
+    seat.model.script(
+        Reply(tool(run, code=_ALL_SORTS)),
+        "All seen.",
+        Reply(tool(run, code="import time\nprint('begun')\ntime.sleep(600)")),
+        Reply(tool(run, code="print('for', input('Which colony? '))")),
+        "Asked.",
+    )
+    busy = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.02)"
+    seat.write(OTHER, busy)
+    seat.nb.start(OTHER)
+    seat.ask("Draw them")
+    seat.part("allow-session").click()
+    expect(seat.part("log")).to_contain_text("Claude's code waits: the kernel is busy with a cell.")
+    assert seat.nb.running(OTHER)
+    go.touch()
+    expect(seat.part("log")).to_contain_text("All seen.")
+    shown = seat.nb.output(CHAT)
+    expect(shown.locator(".jp-RenderedImage img").first).to_be_visible()
+    expect(shown.locator("table.dataframe")).to_contain_text("North")
+    data = [each.get("data", {}) for each in seat.nb.outputs(CHAT)]
+    assert any("application/vnd.plotly.v1+json" in each for each in data)
+
+    seat.ask("Sleep")
+    expect(shown).to_contain_text("begun")
+    seat.part("stop").click()
+    expect(seat.ends.last).to_contain_text("Stopped")
+    expect(seat.part("composer")).to_be_focused()
+    seat.write(OTHER, f"%%claude --allow {run}\nAsk me")
+    seat.nb.start(OTHER)
+    box = seat.nb.output(OTHER).locator(".jp-Stdin-input")
+    box.fill("North")
+    box.press("Enter")
+    seat.nb.wait_done(OTHER)
+    expect(seat.nb.output(OTHER)).to_contain_text("for North")
+    expect(seat.part("log")).to_contain_text("Asked.")
+
+
+def test_todos_stand_beside_the_work_and_stay_folded(seat: Seat) -> None:
+    """`ClaudeTodos` shows them alone; the chat's panel keeps its fold over a reload."""
+    seat.model.script(
+        Reply(tool("ToolSearch", {"query": "select:TaskCreate,TaskUpdate"})),
+        Reply(
+            tool("TaskCreate", subject="Count the birds", description="d"),
+            tool("TaskCreate", subject="Write it down", description="d"),
+        ),
+        Reply(tool("TaskUpdate", taskId="1", status="completed")),
+        "One is done.",
+    )
+    seat.write(OTHER, "from ipyclaude import ClaudeTodos\nClaudeTodos()")
+    seat.nb.run(OTHER)
+    alone = seat.nb.hook(OTHER, "todos").first
+    expect(alone).to_contain_text("none yet")
+    seat.ask("Plan it")
+    expect(seat.part("log")).to_contain_text("One is done.")
+    for panel in (alone, seat.part("todos")):
+        expect(panel).to_contain_text("1 of 2")
+        expect(panel.locator(f'{hook("todo")}[data-state="completed"]')).to_contain_text("Count")
+    seat.part("todos").locator("summary").first.click()
+    expect(seat.part("todos").locator(hook("todo")).first).to_be_hidden()
+    seat.nb.save()
+    seat.nb.reload()
+    expect(seat.part("log")).to_contain_text("One is done.")
+    expect(seat.part("todos")).to_contain_text("1 of 2")
+    expect(seat.part("todos").locator(hook("todo")).first).to_be_hidden()
+    expect(seat.nb.hook(OTHER, "todo").last).to_contain_text("Write it down")
+    seat.part("todos").locator("summary").first.click()

@@ -69,8 +69,15 @@ def test_ten_thousand_messages_are_scrolled_from_end_to_end(
     found = seat.part("message").filter(has_text="Question 42?")
     expect(found).to_be_in_viewport()
     expect(found).to_be_focused()
+
+    place = seat.part("scroll").evaluate("(el) => el.scrollTop")
+    seat.model.script("New at the end.")
+    seat.ask("Anything new?")
+    expect(seat.part("latest")).to_have_text("3 new messages")
+    assert abs(seat.part("scroll").evaluate("(el) => el.scrollTop") - place) < 2
     seat.part("latest").click()
-    expect(seat.part("log")).to_contain_text("Answer 4999.")
+    expect(seat.part("log")).to_contain_text("New at the end.")
+    expect(seat.part("latest")).to_be_hidden()
     expect(seat.part("scroll")).to_be_focused()
 
 
