@@ -20,7 +20,7 @@ from ipyclaude.testing import Reply, ScriptedModel, text, thinking, tool
 
 from .table import Figure, paired
 
-RUNS = 5
+RUNS = 11
 EXCHANGES, SESSIONS = 12, 60
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -10,15 +10,11 @@ noted in the transaction that stores it, so an import that was killed goes on wh
 from __future__ import annotations
 
 import gc
-import json
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from pydantic_core import from_json
 
 from .engine.todos import TodoFold
 from .history_files import (
@@ -34,11 +30,12 @@ from .history_files import (
     metadata,
 )
 from .history_fold import Fold, State
+from .history_lines import Entry, parse
 from .history_writer import Piece, Portion, Writer
 from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBlock, Value
 from .store import _imports
 from .store._imports import Mark
-from .store._lines import Key, Line
+from .store._lines import Key, Line, line_of
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
@@ -121,7 +118,6 @@ class _File:
     mark: Mark
     parent: str | None = None
     lines: list[Line] = field(default_factory=list[Line])
-    entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
 class _Import:
@@ -145,9 +141,10 @@ class _Import:
         self._todos = TodoFold()
         self._changed_todos = False
         self._subagents: dict[str, _File] = {}
+        self._begun: list[_File] = []
         self._touched: list[_File] = []
         self._messages = list[Message]()
-        self._count = self._bytes = self._read_bytes = 0
+        self._count = self._bytes = 0
         self._stored = False
 
     def run(self) -> None:
@@ -182,9 +179,9 @@ class _Import:
         session_id = self._fold.session_id
         with self._store.database.reading() as db:
             deleted = _imports.was_deleted(db, session_id)
+            other = _imports.session(db, "claude_session_id", self._history.session_id)
         if deleted:
             return self._skip("it was imported before, and deleted here")
-        other = self._store.session(self._history.session_id)
         if not known and other is not None and other.client_id != session_id:
             return self._skip(f"it is the session {other.name!r} here")
         if known and self._is_rewritten():
@@ -225,12 +222,9 @@ class _Import:
 
     def _read(self, file: _File) -> None:
         """Read what is new of a file; the subagents that it starts are read where they start."""
-        before = file.mark.offset
-        self._read_bytes += before
+        self._begun.append(file)
         for raw in lines(file.path, file.mark):
             self._line(file, raw)
-            self._read_bytes += file.mark.offset - before
-            before = file.mark.offset
             if self._count >= _BATCH_LINES or self._bytes >= _BATCH_BYTES:
                 self._flush(file.path)
                 self._writer.store()
@@ -252,9 +246,7 @@ class _Import:
         entry = self._parse(file, raw, where)
         if entry is None:
             return
-        uuid = entry.get("uuid")
-        file.lines.append(Line(raw, uuid if isinstance(uuid, str) else None))
-        file.entries.append(entry)
+        file.lines.append(line_of(entry, raw))
         # All of this entry first: a subagent's lines may be stored before we come back.
         messages = self._fold.entry(entry, where, file.parent)
         for message in messages:
@@ -265,15 +257,11 @@ class _Import:
                 started.parent = parent
                 self._read(started)
 
-    def _parse(self, file: _File, raw: bytes, where: str) -> dict[str, Any] | None:
+    def _parse(self, file: _File, raw: bytes, where: str) -> Entry | None:
         try:
-            entry = _parsed(raw)
-            if isinstance(entry, dict):
-                return entry  # pyright: ignore[reportUnknownVariableType]
-            reason = "it is JSON, but not an object"
-        except (ValueError, RecursionError) as error:
-            reason = f"it is not JSON: {error}"
-        self._report.bad_lines.append(BadLine(file.path, file.mark.line, reason))
+            return parse(raw)
+        except ValueError as error:
+            self._report.bad_lines.append(BadLine(file.path, file.mark.line, str(error)))
         self._add(self._fold.bad(raw.decode("utf-8", "surrogateescape"), where))
         return None
 
@@ -300,8 +288,7 @@ class _Import:
         meta = metadata(file.path)
         if meta and file.mark.state.get("meta") != meta:
             entry = {**meta, "type": "agent_metadata"}
-            file.lines.append(Line(json.dumps(entry).encode()))
-            file.entries.append(entry)
+            file.lines.append(line_of(entry))
             file.mark.state["meta"] = meta
             self._note(file)
 
@@ -330,15 +317,15 @@ class _Import:
         self._stored = True
         self._touched, self._messages, self._changed_todos = [], [], False
         self._count = self._bytes = 0
-        self._tell(self._read_bytes, path)
+        self._tell(sum(file.mark.offset for file in self._begun), path)
 
     def _piece(self, file: _File) -> Piece:
         """Take what was read of a file out of it."""
         file.mark.session_id = self._fold.session_id
         if file.key.subpath:
             file.mark.state["parent"] = file.parent
-        lines, entries, file.lines, file.entries = file.lines, file.entries, [], []
-        return Piece(file.key, lines, entries, replace(file.mark, state=dict(file.mark.state)))
+        lines, file.lines = file.lines, []
+        return Piece(file.key, lines, replace(file.mark, state=dict(file.mark.state)))
 
     def _has_lines(self) -> bool:
         return any(file.lines for file in self._touched)
@@ -347,7 +334,9 @@ class _Import:
         state = self._fold.state
         # A file that says no time has at least its own.
         written = self._main.mark.mtime_ns / 1e6 or self._history.path.stat().st_mtime * 1000
-        info = self._store.session(self._fold.session_id) or SessionInfo(
+        with self._store.database.reading() as db:
+            known = _imports.session(db, "client_id", self._fold.session_id)
+        info = known or SessionInfo(
             client_id=self._fold.session_id,
             name="",
             cwd=state.cwd,
@@ -370,15 +359,7 @@ class _Import:
         )
 
 
-def _parsed(raw: bytes) -> object:
-    try:
-        return from_json(raw, cache_strings="keys")  # what is said is seldom said twice
-    except ValueError:
-        # Slower, but takes lone surrogates and any depth, and says more of what is wrong.
-        return json.loads(raw.decode("utf-8"))
-
-
-def _starts(entry: dict[str, Any], messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
+def _starts(entry: Entry, messages: Sequence[Message]) -> Iterator[tuple[str, str]]:
     """Yield what may name a subagent that this entry starts, and the tool call it belongs to."""
     blocks = [block for message in messages for block in message.content]
     for block in blocks:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from .history_lines import Entry
 from .messages import (
     ContentBlock,
     Message,
@@ -27,7 +28,6 @@ from .messages import (
     parse_block,
 )
 
-Entry = Mapping[str, Any]
 MessageType = Literal["user", "assistant", "tool", "system", "result"]
 # Texts that the CLI writes in the user's name; no title is made of them.
 _NOT_TYPED = re.compile(r"\s*(<[a-z][\w-]*>|Caveat: |\[Request interrupted)")
@@ -48,7 +48,7 @@ def stable_id(ms: float, *parts: str) -> str:
     return f"{when[:8]}-{when[8:]}-7{digest[36:39]}-{variant}{digest[49:52]}-{digest[52:]}"
 
 
-def time_of(entry: Entry) -> float | None:
+def time_of(entry: Mapping[str, Any]) -> float | None:
     """Return an entry's time in epoch ms, if it says it."""
     text = entry.get("timestamp")
     if not isinstance(text, str):
@@ -69,8 +69,13 @@ class Turn:
     ended: bool = False
     model: str | None = None
     cost: float = 0
-    #: By API message: input, output, cache read and cache creation tokens.
-    usage: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    #: By API message, as the API says it.
+    usage: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+    def tokens(self, kind: str) -> int:
+        """Return how many tokens of a kind it took."""
+        counts = (_mapping(usage).get(f"{kind}_tokens") for usage in self.usage.values())
+        return sum(count for count in counts if isinstance(count, int))
 
 
 @dataclass
@@ -91,8 +96,9 @@ class State:
     chains: dict[str, str] = field(default_factory=dict[str, str])
 
     def dump(self) -> dict[str, Any]:
-        """Return it as JSON."""
-        return asdict(self)
+        """Return it as JSON, which stays as it is when this goes on."""
+        turn = {**vars(self.turn), "usage": dict(self.turn.usage)}
+        return {**vars(self), "turn": turn, "tasks": dict(self.tasks), "chains": dict(self.chains)}
 
     @classmethod
     def load(cls, raw: dict[str, Any]) -> State:
@@ -129,8 +135,8 @@ class Fold:
         self._when = when = time_of(entry)
         if when is not None:
             state.last = max(state.last, when)
-        if not state.cwd and isinstance(entry.get("cwd"), str):
-            state.cwd = entry["cwd"]
+        if not state.cwd and isinstance(cwd := entry.get("cwd"), str):
+            state.cwd = cwd
         if kind == "user":
             return self._user(entry, where, parent)
         if kind == "assistant":
@@ -150,15 +156,14 @@ class Fold:
         turn = self.state.turn
         if not turn.id or not turn.ended:
             return []
-        sums = [sum(column) for column in zip(*turn.usage.values(), strict=True)] or [0, 0, 0, 0]
         block = ResultBlock(
             stop_reason="end_turn",
             duration_ms=max(0, turn.last - turn.started),
             cost_usd=turn.cost,
-            input_tokens=sums[0],
-            output_tokens=sums[1],
-            cache_read_tokens=sums[2],
-            cache_creation_tokens=sums[3],
+            input_tokens=turn.tokens("input"),
+            output_tokens=turn.tokens("output"),
+            cache_read_tokens=turn.tokens("cache_read_input"),
+            cache_creation_tokens=turn.tokens("cache_creation_input"),
             model=turn.model,
         )
         return [
@@ -174,7 +179,8 @@ class Fold:
         ]
 
     def _user(self, entry: Entry, where: str, parent: str | None) -> list[Message]:
-        blocks = _blocks(entry)
+        message = _mapping(entry.get("message"))
+        blocks = _blocks(message)
         parent = parent or self._parent(entry, blocks)
         kind: MessageType = "user"
         if any(isinstance(block, ToolResultBlock) for block in blocks):
@@ -189,7 +195,7 @@ class Fold:
             text = " ".join(b.text for b in blocks if isinstance(b, TextBlock)).strip()
             if not self.state.title and text and not _NOT_TYPED.match(text):
                 self.state.title = " ".join(text.split())[:_TITLE]
-        return [*done, self._message(entry, where, kind, blocks, parent)]
+        return [*done, self._message(entry, where, kind, blocks, parent, message.get("model"))]
 
     def _new_turn(self, entry: Entry, where: str) -> None:
         when = self._when or self.state.last
@@ -198,7 +204,8 @@ class Fold:
         self.state.turn = Turn(id=turn_id, started=when, last=when)
 
     def _assistant(self, entry: Entry, where: str, parent: str | None) -> list[Message]:
-        blocks = _blocks(entry)
+        message = _mapping(entry.get("message"))
+        blocks = _blocks(message)
         took = entry.get("thinkingDurationMs")
         if isinstance(took, int | float):
             blocks = tuple(
@@ -208,16 +215,16 @@ class Fold:
                 for b in blocks
             )
         parent = parent or self._parent(entry, blocks)
-        self._count(entry, blocks, main=parent is None)
-        return [self._message(entry, where, "assistant", blocks, parent)]
+        model = message.get("model")
+        self._count(message, blocks, main=parent is None)
+        return [self._message(entry, where, "assistant", blocks, parent, model)]
 
-    def _count(self, entry: Entry, blocks: tuple[ContentBlock, ...], *, main: bool) -> None:
-        turn, message = self.state.turn, _mapping(entry.get("message"))
-        usage, name = _mapping(message.get("usage")), str(message.get("id"))
-        keys = ("input_tokens", "output_tokens", "cache_read_input_tokens")
-        numbers = [usage.get(key) for key in (*keys, "cache_creation_input_tokens")]
+    def _count(
+        self, message: Mapping[str, Any], blocks: tuple[ContentBlock, ...], *, main: bool
+    ) -> None:
+        turn = self.state.turn
         # Each block's entry repeats the message's usage: the last one stands.
-        turn.usage[name] = [n if isinstance(n, int) else 0 for n in numbers]
+        turn.usage[str(message.get("id"))] = _mapping(message.get("usage"))
         for block in blocks:
             if isinstance(block, ToolUseBlock) and isinstance(block.input.get("prompt"), str):
                 self.state.tasks[block.id] = block.input["prompt"]
@@ -276,29 +283,32 @@ class Fold:
         kind: MessageType,
         blocks: tuple[ContentBlock, ...],
         parent: str | None,
+        model: object = None,
     ) -> Message:
         when = self._when or self.state.last
-        uuid = entry.get("uuid") if isinstance(entry.get("uuid"), str) else None
-        model = _mapping(entry.get("message")).get("model")
-        return Message(
-            client_id=stable_id(when, self.claude_id, uuid or where),
-            session_id=self.session_id,
-            type=kind,
-            content=blocks,
-            turn_id=self.state.turn.id,
-            timestamp=when,
-            parent_tool_use_id=parent,
-            model=model if isinstance(model, str) else None,
-            uuid=uuid,
+        uuid = entry.get("uuid")
+        uuid = uuid if isinstance(uuid, str) else None
+        return Message.model_validate(
+            {
+                "client_id": stable_id(when, self.claude_id, uuid or where),
+                "session_id": self.session_id,
+                "type": kind,
+                "content": blocks,
+                "turn_id": self.state.turn.id,
+                "timestamp": when,
+                "parent_tool_use_id": parent,
+                "model": model if isinstance(model, str) else None,
+                "uuid": uuid,
+            }
         )
 
 
-def _blocks(entry: Entry) -> tuple[ContentBlock, ...]:
-    content = _mapping(entry.get("message")).get("content")
+def _blocks(message: Mapping[str, Any]) -> tuple[ContentBlock, ...]:
+    content = message.get("content")
     if isinstance(content, list):
-        return tuple(parse_block(part) for part in content)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return tuple(content)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return (parse_block(content),) if content is not None else ()
 
 
-def _mapping(value: object) -> Entry:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]

@@ -6,20 +6,22 @@ What needs no Python goes on beside the reading, in threads: compressing, and co
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from .messages import Value
 from .store import _imports
+from .store._chunks import Place, write
 from .store._imports import Mark
 from .store._lines import Key, Line, Packed, pack
+from .store._writes import Batch
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
-#: Bytes read after which they are stored: a transaction costs far more than a line does.
-_ENOUGH = 4 << 20
+#: Bytes read after which they are stored, where nothing else is being stored, and else: a
+#: transaction costs far more than a line does, and waiting for the one before costs most.
+_ENOUGH, _MOST = 2 << 20, 8 << 20
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,6 @@ class Piece:
 
     key: Key
     lines: Sequence[Line]
-    entries: Sequence[dict[str, Any]]
     mark: Mark
 
 
@@ -71,10 +72,14 @@ class Writer:
 
     def add(self, portion: Portion) -> None:
         """Take a portion in."""
-        packed = [self._packer.submit(pack, piece.lines) for piece in portion.pieces]
+        packed = [
+            self._packer.submit(pack, [line.text for line in piece.lines])
+            for piece in portion.pieces
+        ]
         self._waiting.append((portion, packed))
         self._size += portion.size
-        if self._size >= _ENOUGH:
+        idle = self._storing is None or self._storing.done()
+        if self._size >= (_ENOUGH if idle else _MOST):
             self.store()
 
     def settle(self, claude_id: str) -> None:
@@ -102,13 +107,21 @@ class Writer:
 
     def _write(self, waiting: list[_Waiting], written: threading.Event) -> None:
         with self._store.batch() as batch:
-            insert = batch.prepare([v for portion, _ in waiting for v in portion.values])
+            batch.prepare([v for portion, _ in waiting for v in portion.values])
+            parts = list[tuple[Place, Callable[[], list[Packed]]]]()
             for portion, packed in waiting:
                 for piece, chunks in zip(portion.pieces, packed, strict=True):
                     if piece.lines:
-                        self._transcripts.append_in(
-                            batch, piece.key, piece.lines, piece.entries, chunks.result
-                        )
+                        parts.append(self._begin(batch, piece, chunks))
                     _imports.write(batch.db, piece.mark)
             written.set()
-            insert()
+            batch.flush()
+            write(batch, [(place, chunks()) for place, chunks in parts])
+
+    def _begin(
+        self, batch: Batch, piece: Piece, chunks: Future[list[Packed]]
+    ) -> tuple[Place, Callable[[], list[Packed]]]:
+        place, new = self._transcripts.append_later(batch, piece.key, piece.lines)
+        if len(new) == len(piece.lines):
+            return place, chunks.result
+        return place, lambda: pack(piece.lines[n].text for n in new)  # some were there already

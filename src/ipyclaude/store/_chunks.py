@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 from uuid import NAMESPACE_OID, uuid5
 
 from ..messages import new_id, now_ms
 from . import _outbox
-from ._lines import Chunk, Entry, Key, Line, Packed, entries, pack
+from ._lines import Chunk, Entry, Key, Line, Packed, entries
+from ._rows import insert_many
 from ._values import safe
 from ._writes import Batch
 
 _VARIABLES = 500
+_INTO_UUIDS = "INSERT INTO transcript_uuids"
+_INTO_CHUNKS = "INSERT INTO transcript_chunks (chunk_id, transcript, count, data)"
+
+
+class Place(NamedTuple):
+    """A transcript's row, and the replicated session that it is of, if any."""
+
+    transcript: int
+    owner: str | None
 
 
 def home(db: sqlite3.Connection, key: Key) -> str | None:
@@ -70,40 +81,42 @@ def continues(db: sqlite3.Connection, key: Key, parents: Sequence[str]) -> str |
     return str(row[0]) if row else None
 
 
-def append(
-    batch: Batch,
-    key: Key,
-    project: str,
-    lines: Sequence[Line],
-    packed: Callable[[], list[Packed]] | None = None,
-) -> tuple[int, list[int]]:
-    """Append lines that aren't there yet; return the transcript, and which lines were new.
+def begin(
+    batch: Batch, key: Key, project: str, lines: Sequence[Line]
+) -> tuple[Place, Sequence[int]]:
+    """Find or make the transcript; return its place, and which lines aren't there yet.
 
-    `packed` returns what `pack` made of all lines, if somebody did that before.
+    Their uuids are noted now or when the batch is flushed; `write` stores what they say.
     """
     db = batch.db
     transcript = find(db, key, project)
-    known: set[str] = set()
     if transcript is None:
-        transcript = _make(db, key, project)
+        transcript, known = _make(db, key, project), set[str]()
     else:
         known = _known(db, transcript, [line.uuid for line in lines if line.uuid])
-    new = list[int]()
+    new, uuids = list[int](), list[tuple[object, ...]]()
     for number, line in enumerate(lines):
         if line.uuid is None:
             new.append(number)
         elif line.uuid not in known:
             known.add(line.uuid)
             new.append(number)
-    db.executemany(
-        "INSERT INTO transcript_uuids VALUES (?, ?)",
-        [(transcript, safe(u)) for n in new if (u := lines[n].uuid) is not None],
-    )
-    ready = packed if packed is not None and len(new) == len(lines) else None
-    parts = ready() if ready is not None else pack(lines[n] for n in new)
-    for count, data in parts:
-        _write_chunk(batch, transcript, key, count, data)
-    return transcript, new
+            uuids.append((transcript, safe(line.uuid)))
+    batch.later(_INTO_UUIDS, uuids)
+    # A transcript that no session knows yet is announced when one does (`Batch.put`).
+    return Place(transcript, batch.owner_of(safe(key.session_id))), new
+
+
+def write(batch: Batch, parts: Iterable[tuple[Place, Iterable[Packed]]]) -> None:
+    """Store chunks at the end of their transcripts."""
+    rows = list[tuple[object, ...]]()
+    for place, packed in parts:
+        for count, data in packed:
+            chunk_id = new_id()
+            rows.append((chunk_id, place.transcript, count, data))
+            if place.owner:
+                _outbox.enqueue(batch.db, "transcript", chunk_id, place.owner, batch.step())
+    insert_many(batch.db, _INTO_CHUNKS, rows)
 
 
 def touch(db: sqlite3.Connection, transcript: int, summary: str | None) -> None:
@@ -298,15 +311,3 @@ def _known(db: sqlite3.Connection, transcript: int, uuids: list[str]) -> set[str
         )
         found.update(row[0] for row in rows)
     return found
-
-
-def _write_chunk(batch: Batch, transcript: int, key: Key, count: int, data: bytes) -> None:
-    chunk_id = new_id()
-    batch.db.execute(
-        "INSERT INTO transcript_chunks (chunk_id, transcript, count, data) VALUES (?, ?, ?, ?)",
-        (chunk_id, transcript, count, data),
-    )
-    # A transcript that no session knows yet is announced when one does (`Batch.put`).
-    owner = batch.owner_of(safe(key.session_id))
-    if owner:
-        _outbox.enqueue(batch.db, "transcript", chunk_id, owner, batch.step())

@@ -193,6 +193,8 @@ class Database:
         connection.execute(f"PRAGMA synchronous = {'NORMAL' if self.journal == 'wal' else 'FULL'}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = FAST")
+        # Of KiB, used where needed: a transaction of an import doesn't fit into the default.
+        connection.execute("PRAGMA cache_size = -8192")
 
     @contextmanager
     def _translated(self) -> Generator[None, None, None]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from ._values import safe
+from ..messages import SessionInfo
+from ._rows import SESSION_COLUMNS
+from ._values import safe, session_from
 
 
 @dataclass
@@ -55,3 +57,15 @@ def was_deleted(db: sqlite3.Connection, session_id: str) -> bool:
         "SELECT 1 FROM sessions WHERE client_id = ? AND deleted_at IS NOT NULL", (session_id,)
     ).fetchone()
     return row is not None
+
+
+def session(
+    db: sqlite3.Connection, by: Literal["client_id", "claude_session_id"], id_: str
+) -> SessionInfo | None:
+    """Return the session of this id, if it is here; one's own first."""
+    rows = db.execute(
+        f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.{by} = ? AND s.deleted_at IS NULL"  # noqa: S608 - fixed names
+        " ORDER BY s.last_activity_at DESC",
+        (safe(id_),),
+    ).fetchall()
+    return min(map(session_from, rows), key=lambda info: info.role != "owner", default=None)

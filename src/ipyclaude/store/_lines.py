@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -54,22 +54,28 @@ class Chunk:
 
 
 class Line(NamedTuple):
-    """One entry: its JSON text in UTF-8, and its uuid where it has one."""
+    """One entry: its JSON text in UTF-8, its uuid and that of its parent where it has them."""
 
     text: bytes
     uuid: str | None = None
+    parent: str | None = None
 
 
-def line_of(entry: Entry) -> Line:
-    """Write an entry as a line."""
-    uuid = entry.get("uuid")
-    text = json.dumps(entry, separators=(",", ":")).encode("ascii")
-    return Line(text, uuid if isinstance(uuid, str) else None)
+def line_of(entry: Mapping[str, Any], text: bytes | None = None) -> Line:
+    """Return an entry as a line; `text` is what it was read from, if it was."""
+    if text is None:
+        text = json.dumps(entry, separators=(",", ":")).encode("ascii")
+    uuid, parent = entry.get("uuid"), entry.get("parentUuid")
+    return Line(
+        text,
+        uuid if isinstance(uuid, str) else None,
+        parent if isinstance(parent, str) else None,
+    )
 
 
-def pack(lines: Iterable[Line]) -> list[Packed]:
+def pack(texts: Iterable[bytes]) -> list[Packed]:
     """Compress entries into chunks; long, and on a thread of its own it holds nobody up."""
-    parts = _cut(line.text for line in lines)
+    parts = _cut(texts)
     return [(len(part), zlib.compress(b"\n".join(part), LEVEL)) for part in parts]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 
 from ..messages import (
     Approval,
@@ -55,9 +55,11 @@ class Batch:
         self.first = self.rev + 1
         self.changed: list[Value] = []
         self._local: dict[str, bool] = {}
+        self._later: dict[str, list[tuple[object, ...]]] = {}
 
     def finish(self) -> None:
-        """Note the last revision; call once, before the transaction ends."""
+        """Write what waits, and note the last revision; call once, before the transaction ends."""
+        self.flush()
         if self.rev >= self.first:
             self.db.execute("UPDATE clock SET rev = ?", (self.rev,))
 
@@ -77,15 +79,23 @@ class Batch:
         found = sorted(map(session_from, rows), key=lambda info: info.role != "owner")
         return found[0].client_id if found else None
 
+    def later(self, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Have rows wait for `flush`, which writes them by few statements."""
+        self._later.setdefault(into, []).extend(rows)
+
+    def flush(self) -> None:
+        """Write the rows that wait; that needs hardly any Python, so other threads can go on."""
+        waiting, self._later = self._later, {}
+        for into, rows in waiting.items():
+            insert_many(self.db, into, rows)
+
     def put(self, values: Iterable[Value]) -> None:
         """Write values, sessions first, so that the rest finds theirs."""
-        self.prepare(values)()
+        self.prepare(values)
+        self.flush()
 
-    def prepare(self, values: Iterable[Value]) -> Callable[[], None]:
-        """Write values, but leave new messages that are many to what is returned.
-
-        That needs hardly any Python, so other threads can go on meanwhile.
-        """
+    def prepare(self, values: Iterable[Value]) -> None:
+        """Write values as `put` does, but let new messages that are many wait for `flush`."""
         rest = list[Value]()
         for value in values:
             if isinstance(value, SessionInfo):
@@ -97,7 +107,8 @@ class Batch:
         for value in rest:
             if not (isinstance(value, Message) and value.client_id in new):
                 self._put(value)
-        return self._prepare_messages(list(new.values()))
+        if new:
+            self._prepare_messages(list(new.values()))
 
     def _put(self, value: Value) -> None:
         if isinstance(value, Message):
@@ -193,7 +204,7 @@ class Batch:
         known = self._known([m.client_id for m in messages])
         return {m.client_id: m for m in messages if m.client_id not in known}
 
-    def _prepare_messages(self, new: list[Message]) -> Callable[[], None]:
+    def _prepare_messages(self, new: list[Message]) -> None:
         first = self._new_position()
         rows, texts = list[tuple[object, ...]](), list[tuple[int, str]]()
         for pos, message in enumerate(new, first):
@@ -203,18 +214,14 @@ class Batch:
             if text:
                 texts.append((pos, text))
         self._count_many(new)
-        if new and self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
+        if self.db.execute("SELECT 1 FROM tails LIMIT 1").fetchone():
             ids = [(m.client_id,) for m in new]
             self.db.executemany("DELETE FROM tails WHERE message_id = ?", ids)
         if self._announce:
             new_rows = [row[:3] for row in rows if not self._is_local(str(row[1]))]
             _outbox.enqueue_many(self.db, "message", new_rows)
-
-        def insert() -> None:
-            insert_many(self.db, INTO_MESSAGES, rows)
-            insert_many(self.db, INTO_INDEX, texts)
-
-        return insert
+        self.later(INTO_MESSAGES, rows)
+        self.later(INTO_INDEX, texts)
 
     def _known(self, ids: list[str]) -> set[str]:
         found: set[str] = set()

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _chunks, _crossing
-from ._lines import Key, Line, Packed, entries, line_of
+from ._chunks import Place
+from ._lines import Key, Line, entries, line_of, pack
 from ._values import safe
 from ._writes import Batch
 from .sqlite import SqliteStore
@@ -101,32 +102,33 @@ class TranscriptStore:
 
     def append_now(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         """Do what `append` does, on this thread."""
-        values = [dict(entry) for entry in entries]
+        wanted, values = _key(key), [dict(entry) for entry in entries]
         lines = [line_of(entry) for entry in values]
         with self._store.batch() as batch:
-            self.append_in(batch, _key(key), lines, values)
+            place, new = self._begin(batch, wanted, lines)
+            _chunks.write(batch, [(place, pack(lines[n].text for n in new))])
+            before, data = _chunks.summary(batch.db, place.transcript), None
+            whole = len(new) == _chunks.count(batch.db, place.transcript)
+            if new and not wanted.subpath and (before is not None or whole):
+                data = self.fold(before, wanted, [values[n] for n in new])
+            _chunks.touch(batch.db, place.transcript, data)
 
-    def append_in(
-        self,
-        batch: Batch,
-        key: Key,
-        lines: Sequence[Line],
-        entries: Sequence[dict[str, Any]],
-        packed: Callable[[], list[Packed]] | None = None,
-    ) -> None:
-        """Append inside a transaction; `lines` are `entries` as JSON texts.
+    def append_later(
+        self, batch: Batch, key: Key, lines: Sequence[Line]
+    ) -> tuple[Place, Sequence[int]]:
+        """Do what is short of appending lines that an import read; `_chunks.write` does the rest.
 
-        An import hands in `packed`, what `_lines.pack` makes of the lines: its transcripts are
-        summarised when somebody lists them, since most are never listed.
+        A transcript without a summary is summed up when somebody lists it: most never are.
         """
-        project = self._home(batch.db, key, entries)
-        before = _chunks.summary(batch.db, _chunks.find(batch.db, key, project))
-        transcript, new = _chunks.append(batch, key, project, lines, packed)
-        data = None
-        whole = len(new) == _chunks.count(batch.db, transcript)
-        if new and not key.subpath and (before is not None or (whole and packed is None)):
-            data = self.fold(before, key, [entries[n] for n in new])
-        _chunks.touch(batch.db, transcript, data)
+        place, new = self._begin(batch, key, lines)
+        before, data = _chunks.summary(batch.db, place.transcript), None
+        if new and not key.subpath and before is not None:
+            data = self.fold(before, key, [json.loads(lines[n].text) for n in new])
+        _chunks.touch(batch.db, place.transcript, data)
+        return place, new
+
+    def _begin(self, batch: Batch, key: Key, lines: Sequence[Line]) -> tuple[Place, Sequence[int]]:
+        return _chunks.begin(batch, key, self._home(batch.db, key, lines), lines)
 
     def load_now(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         """Do what `load` does, on this thread."""
@@ -156,15 +158,14 @@ class TranscriptStore:
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     @staticmethod
-    def _home(db: Any, key: Key, values: Sequence[dict[str, Any]]) -> str:
+    def _home(db: Any, key: Key, lines: Sequence[Line]) -> str:
         """Return the project to append to: where these entries' parents are, if elsewhere."""
         settled = _chunks.home(db, key)
         if settled is not None:
             return settled
         project = safe(key.project_key)
         if _chunks.find(db, Key(key.project_key, key.session_id), project) is None:
-            parents = [p for e in values if isinstance(p := e.get("parentUuid"), str)]
-            other = _chunks.continues(db, key, parents)
+            other = _chunks.continues(db, key, [line.parent for line in lines if line.parent])
             if other is not None:
                 _chunks.adopt(db, key, other)
                 return other
