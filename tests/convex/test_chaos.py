@@ -280,7 +280,7 @@ async def _check(machines: list[Machine], session: SessionInfo, work: Work) -> N
         for word in ("prompt", "answer", "more"):
             assert said[f"{word} {number}"] <= 1, (session.name, word, number)
     assert _numbers(first) <= work.done[sid] | work.broken[sid]
-    _in_turn_order(first)
+    _check_turns(first, work.done[sid])
     for machine in machines:
         found = machine.store.session(sid)
         assert found is not None
@@ -297,19 +297,37 @@ def _numbers(messages: list[Message]) -> set[int]:
     return {int(m.text.split()[-1]) for m in messages if m.text}
 
 
-def _by_another(message: Message) -> bool:
-    """Say whether another server closed a killed one's turn, which had yet to send its rest."""
+def _closes(message: Message) -> bool:
+    """Say whether a server closed with this the turn of one that was killed, maybe of another."""
     ends = [block for block in message.content if isinstance(block, ResultBlock)]
     return any(block.stop_reason == DIED for block in ends)
 
 
-def _in_turn_order(messages: list[Message]) -> None:
-    """See that each exchange's messages stand in the order in which they were written."""
-    places: dict[str, list[str]] = collections.defaultdict(list)
+def _check_turns(messages: list[Message], done: set[int]) -> None:
+    """See that each exchange is there from its prompt on, in the order in which it was written.
+
+    Whoever was killed may have been taken for dead with the rest still to send. So closings of
+    other servers may stand before that, each with its notice; they can change nothing else.
+    """
+    turns: dict[str, list[Message]] = collections.defaultdict(list)
     for message in messages:
-        if _by_another(message):
-            continue
-        places[message.turn_id].append(message.text.split(" ")[0] or message.type)
-    for turn in places.values():
-        whole = ["prompt", "answer", "more", "result"]
-        assert [word for word in whole if word in turn] == [word for word in turn if word in whole]
+        turns[message.turn_id].append(message)
+    whole = ["prompt", "answer", "more", "result"]
+    for turn in turns.values():
+        open_notices, closings, words = 0, 0, list[str]()
+        for message in turn:
+            if message.type == "system":
+                open_notices += 1
+            elif _closes(message):
+                closings, open_notices = closings + 1, open_notices - 1
+                assert open_notices >= 0, turn
+            else:
+                words.append(message.text.split(" ")[0] or message.type)
+        assert open_notices == 0, turn
+        assert closings <= SERVERS, turn
+        assert turn[0].text.startswith("prompt "), turn
+        # What was growing when its server was killed is there as far as it was.
+        assert all(there.startswith(word) for word, there in zip(words, whole, strict=False)), turn
+        assert len(words) <= len(whole), turn
+        if int(turn[0].text.split(" ")[1]) in done:
+            assert words == whole, turn
