@@ -11,6 +11,7 @@ import inspect
 import math
 import re
 import reprlib
+import sys
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -57,10 +58,16 @@ def brief(value: Any, chars: int = REPR_CHARS) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """Return the name of a value's type, with its module where it isn't built in."""
+    """Return the name of a value's type, with its module where it isn't built in.
+
+    What its package offers itself is called so: pandas.DataFrame, wherever pandas keeps it.
+    """
     kind = cast("Any", type(value))
-    module = "" if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}."
-    return f"{module}{kind.__qualname__}"
+    module, name = kind.__module__, kind.__qualname__
+    package = module.partition(".")[0]
+    if package in sys.modules and vars(sys.modules[package]).get(name) is kind:
+        module = package
+    return name if module in ("builtins", "__main__") else f"{module}.{name}"
 
 
 def offers(value: Any, *names: str) -> bool:
