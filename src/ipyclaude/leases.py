@@ -168,6 +168,7 @@ class SharedLease:
         try:
             before = await self._here.take(info)
         except (SessionBusy, SessionNotFound):
+            await self._there.settle()
             self._there.give_back()
             raise
         # What is late may be the end of a turn that looks as if nobody would end it.

@@ -267,8 +267,12 @@ class ServerLease:
         await self._room.note_lease(self._session_id, (lease["holder"], now_ms() + left))
 
     async def _note_hold(self, until: float | None) -> None:
-        if self._turn_id:
+        if not self._turn_id:
+            return
+        try:
             await self._room.note_hold(self._session_id, self._turn_id, until)
+        except StoreError as error:  # the lease must be kept all the same
+            _log.warning("How long a turn is held could not be noted: %s", error)
 
     async def _catch_up(self, seq: int) -> None:
         """Wait for what the last holder wrote, so that this turn comes after it."""

@@ -355,12 +355,12 @@ class Replica:
     async def flush(self, session_id: str | None = None) -> None:
         """Wait until all is sent that is not parked, of one session or of all."""
         count = functools.partial(self.replication.waiting, session_id, without=self._without)
+        self._drain.resume()  # once: what fails from here on waits as ever
         while True:
             self._progress.clear()
             waiting = await asyncio.to_thread(count)
             if not waiting.rows:
                 return
-            self._drain.resume()
             # Not for ever: another kernel may be the one that sends.
             await in_time(_LOOK_SECONDS, self._progress)
 

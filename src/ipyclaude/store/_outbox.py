@@ -144,14 +144,32 @@ def counts(
     db: sqlite3.Connection, without: Collection[Kind] = (), session_id: str | None = None
 ) -> tuple[int, float | None, int]:
     """Return how many rows wait, since when (epoch ms), and how many are parked."""
-    only = "" if session_id is None else " AND session_id = ?"
+    if session_id is None:
+        return _counts_of_all(db, without)
     row = db.execute(
         "SELECT count(*) FILTER (WHERE parked IS NULL), min(created_at) FILTER"  # noqa: S608 - only marks
         " (WHERE parked IS NULL), count(*) FILTER (WHERE parked IS NOT NULL) FROM outbox"
-        f" WHERE kind NOT IN ({marks(without)}){only}",
-        (*without, *(() if session_id is None else (session_id,))),
+        f" WHERE kind NOT IN ({marks(without)}) AND session_id = ?",
+        (*without, session_id),
     ).fetchone()
     return int(row[0]), row[1], int(row[2])
+
+
+def _counts_of_all(
+    db: sqlite3.Connection, without: Collection[Kind]
+) -> tuple[int, float | None, int]:
+    """Count by indexes alone: this is asked often, also while a hundred thousand rows wait."""
+    kinds = f"kind NOT IN ({marks(without)})"
+    # What goes up stays in the order of its first announcement, so the first row is the oldest.
+    oldest = f"SELECT created_at FROM outbox WHERE parked IS NULL AND {kinds} ORDER BY id LIMIT 1"  # noqa: S608 - only marks
+    total, kept, parked, since = db.execute(
+        "SELECT (SELECT count(*) FROM outbox),"  # noqa: S608 - only marks
+        f" (SELECT count(*) FROM outbox WHERE kind IN ({marks(without)})),"
+        f" (SELECT count(*) FROM outbox WHERE parked IS NOT NULL AND {kinds}),"
+        f" ({oldest})",
+        (*without, *without, *without),
+    ).fetchone()
+    return total - kept - parked, since, parked
 
 
 def acknowledge(db: sqlite3.Connection, rows: Sequence[OutboxRow]) -> None:

@@ -219,6 +219,9 @@ CREATE TABLE holds (
     until REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX holds_session ON holds (session_id);
+
+-- What is parked is few, and counted whenever somebody is told how it stands.
+CREATE INDEX outbox_parked ON outbox (kind) WHERE parked IS NOT NULL;
 """
 
 
