@@ -30,9 +30,12 @@ def said(machine: Machine) -> list[str]:
     return told
 
 
-async def test_a_turn_is_on_its_way_until_all_of_it_is_there(make: Make) -> None:
+async def test_a_turn_is_on_its_way_until_all_of_it_is_there(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From its prompt to its end one thing is said, whether something waits just then or not;
     and nobody is told that all is sent before it is."""
+    monkeypatch.setattr(standing, "PATIENCE", 600.0)  # however slow this machine is
     a = make("a")
     async with running(a):
         info = await shared(a)
@@ -95,6 +98,7 @@ async def test_a_kernel_hears_of_what_another_one_sends(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One kernel sends for all that share the store; each says when all is there."""
+    monkeypatch.setattr(standing, "PATIENCE", 600.0)
     a = make("a")
     second = make("a", holder="second")
     async with running(a):
