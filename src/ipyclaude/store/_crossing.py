@@ -21,7 +21,15 @@ _UNSENT = (
     "SELECT m.turn_id FROM outbox o JOIN messages m ON m.client_id = o.client_id"
     " WHERE o.session_id = ? AND o.kind = 'message'"
 )
-_ENDED = "SELECT turn_id FROM messages WHERE session_id = ? AND type = 'result'"
+_ENDED = (
+    "EXISTS (SELECT 1 FROM messages WHERE session_id = holds.session_id"
+    " AND turn_id = holds.turn_id AND type = 'result')"
+)
+_SENT = (
+    "NOT EXISTS (SELECT 1 FROM messages m JOIN outbox o ON o.kind = 'message'"
+    " AND o.client_id = m.client_id WHERE m.session_id = holds.session_id"
+    " AND m.turn_id = holds.turn_id)"
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,8 @@ def note_hold(db: sqlite3.Connection, session_id: str, turn_id: str, until: floa
 def sent(db: sqlite3.Connection, session_id: str) -> None:
     """Forget the holds of turns that have ended and are sent, whole."""
     db.execute(
-        f"DELETE FROM holds WHERE session_id = ? AND turn_id IN ({_ENDED})"  # noqa: S608 - fixed texts
-        f" AND turn_id NOT IN ({_UNSENT})",
-        (session_id, session_id, session_id),
+        f"DELETE FROM holds WHERE session_id = ? AND {_ENDED} AND {_SENT}",  # noqa: S608 - fixed texts
+        (session_id,),
     )
 
 
@@ -116,8 +123,8 @@ def _ids(entries: Iterable[dict[str, Any]]) -> Iterable[str]:
 def _unsure(db: sqlite3.Connection, session_id: str) -> set[str]:
     """Return the ended turns whose hold is over."""
     rows = db.execute(
-        f"SELECT turn_id FROM holds WHERE session_id = ? AND until < ? AND turn_id IN ({_ENDED})",  # noqa: S608 - fixed texts
-        (session_id, now_ms(), session_id),
+        f"SELECT turn_id FROM holds WHERE session_id = ? AND until < ? AND {_ENDED}",  # noqa: S608 - fixed texts
+        (session_id, now_ms()),
     )
     return {row[0] for row in rows}
 

@@ -140,6 +140,15 @@ def of_session(
     return [OutboxRow(*row) for row in rows]
 
 
+def has(db: sqlite3.Connection, session_id: str, kind: Kind) -> bool:
+    """Say whether a session has something of a kind to send."""
+    row = db.execute(
+        "SELECT 1 FROM outbox WHERE session_id = ? AND kind = ? AND parked IS NULL LIMIT 1",
+        (session_id, kind),
+    ).fetchone()
+    return row is not None
+
+
 def counts(
     db: sqlite3.Connection, without: Collection[Kind] = (), session_id: str | None = None
 ) -> tuple[int, float | None, int]:

@@ -294,7 +294,7 @@ class Replication:
     def has_unsent(self, session_id: str, kind: Kind) -> bool:
         """Say whether a session has something of a kind to send."""
         with self._store.database.reading() as db:
-            return any(row.kind == kind for row in _outbox.of_session(db, session_id, (), 10_000))
+            return _outbox.has(db, session_id, kind)
 
     def is_deleting(self, key: Key) -> bool:
         """Say whether a transcript was deleted here, and the server does not know it yet."""
