@@ -159,9 +159,10 @@ class ServerLease:
             self.granted = False
         held, next_seq = await self._acquire()
         if self.granted:
-            self.crossed = True
             await self._note_hold(0)
+            # First of all what they wrote: whoever sees that it was crossed looks at that.
             await self._catch_up(next_seq - 1)
+            self.crossed = True
             self._room.tell()
         return held
 
