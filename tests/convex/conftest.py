@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from clients import Tokens
-from convex_server import SERVER, ConvexServer, Faults, build_push, deployed
+from convex_server import ConvexServer, Faults, deployed
+from functions import SERVER, build_push
 from labs import Labs
 from machines import Machine, Make
 from tokens import Issuer, MakeToken

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from convex_server import SERVER, ConvexServer
+from convex_server import ConvexServer
+from functions import SERVER
 from tokens import Issuer
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.asyncio
 @pytest.fixture(scope="module")
 def chunking(sample_session: ConvexServer) -> Any:
     """A deployment that sends every larger transition in parts."""
-    from convex_server import SERVER
+    from functions import SERVER
 
     with ConvexServer(sample_session.issuer, chunk_bytes=1 << 20) as server:
         server.deploy(SERVER)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from convex_server import ConvexServer, of_version
+from convex_server import ConvexServer
+from functions import of_version
 from tokens import MakeToken
 
 from ipyclaude import cloud_checks, doctor

@@ -6,7 +6,8 @@ import re
 import shlex
 import time
 
-from convex_server import ROOT, ConvexServer
+from convex_server import ConvexServer
+from functions import ROOT
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id

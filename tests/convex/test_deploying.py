@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from convex_server import ADMIN_KEY, ROOT, ConvexServer, Refused
+from convex_server import ADMIN_KEY, ConvexServer, Refused
+from functions import ROOT
 from tokens import Issuer
 
 from ipyclaude.accounts import MAIL

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from convex_server import SERVER, ConvexServer, load_hatch_build
+from convex_server import ConvexServer
+from functions import SERVER, load_hatch_build
 from tokens import Issuer
 
 HERE = Path(__file__).parent

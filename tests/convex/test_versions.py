@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from convex_server import FUNCTIONS, ConvexServer, of_version, replace_in
+from convex_server import ConvexServer
+from functions import FUNCTIONS, of_version, replace_in
 from machines import Machine, exchange, message, running
 from tokens import Issuer
 
