@@ -328,3 +328,16 @@ def subshells_disabled(server: JupyterServer) -> Generator[None, None, None]:
         yield
     finally:
         server.set_lab_setting(plugin, {})
+
+
+def part(chat: Locator, name: str, state: str = "") -> Locator:
+    """Return a part of a view by the name that tests know it by, in this state."""
+    extra = f'[data-state="{state}"]' if state else ""
+    return chat.locator(f'[data-ipc="{name}"]{extra}')
+
+
+def ask(chat: Locator, words: str) -> None:
+    """Write a prompt and send it."""
+    area = part(chat, "composer")
+    area.fill(words)
+    area.press("Enter")

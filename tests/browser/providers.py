@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
+from hatch import ROOT, load_hatch_build
 from playwright.sync_api import Page
 from ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests/browser/provider"
 CLIENT = "ipyclaude"
 _DEFAULTS: dict[str, Any] = {
@@ -25,20 +22,11 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def _load_hatch_build() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class OidcProvider:
     """One provider in a process of its own."""
 
     def __init__(self) -> None:
-        hatch = _load_hatch_build()
+        hatch = load_hatch_build()
         hatch.install_modules(FOLDER)
         self.url = f"http://127.0.0.1:{free_port()}"
         with hatch.node_environment() as env:

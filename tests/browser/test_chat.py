@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 
-from live_notebook import Desk, LabNotebook
+from live_notebook import Desk, LabNotebook, ask, part
 from playwright.sync_api import Locator, expect
 
 from ipyclaude.messages import Message, SessionInfo, TextBlock
@@ -21,17 +21,6 @@ def _chat(nb: LabNotebook, cell: int) -> Locator:
     chat = nb.hook(cell, "chat")
     expect(chat.locator('[data-ipc="state-line"]')).to_have_attribute("data-state", "local")
     return chat
-
-
-def _part(chat: Locator, name: str, state: str = "") -> Locator:
-    extra = f'[data-state="{state}"]' if state else ""
-    return chat.locator(f'[data-ipc="{name}"]{extra}')
-
-
-def _ask(chat: Locator, words: str) -> None:
-    area = _part(chat, "composer")
-    area.fill(words)
-    area.press("Enter")
 
 
 def _seed(desk: Desk, name: str, count: int) -> None:
@@ -58,23 +47,23 @@ def test_the_composer_sends_breaks_lines_and_stops(desk: Desk) -> None:
     )
     nb = desk.open(CHAT)
     chat = _chat(nb, 1)
-    area = _part(chat, "composer")
+    area = part(chat, "composer")
     area.fill("one")
     area.press("Shift+Enter")
     area.press_sequentially("two")
     expect(area).to_have_value("one\ntwo")
     area.press("Enter")
     expect(area).to_have_value("")
-    expect(_part(chat, "message", "live")).to_contain_text("Half an answer")
-    expect(_part(chat, "todo", "pending")).to_contain_text("Feed the cat")
+    expect(part(chat, "message", "live")).to_contain_text("Half an answer")
+    expect(part(chat, "todo", "pending")).to_contain_text("Feed the cat")
     area.press("Escape")
-    expect(_part(chat, "stop")).to_be_hidden()
-    expect(_part(chat, "log")).to_contain_text("Stopped")
-    expect(_part(chat, "log")).to_contain_text("Half an answer")
+    expect(part(chat, "stop")).to_be_hidden()
+    expect(part(chat, "log")).to_contain_text("Stopped")
+    expect(part(chat, "log")).to_contain_text("Half an answer")
     assert "one\\ntwo" in json.dumps(desk.model.requests[0]["messages"])
-    _ask(chat, "again")
-    expect(_part(chat, "log")).to_contain_text("A second answer.")
-    expect(_part(chat, "state-line")).to_contain_text("opus")
+    ask(chat, "again")
+    expect(part(chat, "log")).to_contain_text("A second answer.")
+    expect(part(chat, "state-line")).to_contain_text("opus")
     assert nb.cell(1).locator(".jp-InputArea-prompt").first.inner_text() == "[2]:"
 
 
@@ -86,29 +75,29 @@ def test_the_switcher_lists_searches_opens_and_makes_sessions(desk: Desk) -> Non
     nb = desk.open("%claude_session open boats", CHAT)
     nb.run(1)
     chat = _chat(nb, 2)
-    expect(_part(chat, "log")).to_contain_text("Answer 0 of boats.")
-    _part(chat, "sessions").click()
-    expect(_part(chat, "session")).to_have_count(2)
-    _part(chat, "session-search").fill("bir")
-    expect(_part(chat, "session")).to_have_count(1)
-    _part(chat, "session").click()
-    log = _part(chat, "log")
+    expect(part(chat, "log")).to_contain_text("Answer 0 of boats.")
+    part(chat, "sessions").click()
+    expect(part(chat, "session")).to_have_count(2)
+    part(chat, "session-search").fill("bir")
+    expect(part(chat, "session")).to_have_count(1)
+    part(chat, "session").click()
+    log = part(chat, "log")
     expect(log).to_contain_text("Answer 59 of birds.")
     expect(log).not_to_contain_text("Question 0 of birds.")
-    _part(chat, "older").click()
+    part(chat, "older").click()
     expect(log).not_to_contain_text("Answer 59 of birds.")
-    first = _part(chat, "message").filter(has_text="Question 0 of birds.")
-    _part(chat, "scroll").hover()
+    first = part(chat, "message").filter(has_text="Question 0 of birds.")
+    part(chat, "scroll").hover()
     while not first.count():
         nb.page.mouse.wheel(0, -2000)
         nb.page.wait_for_timeout(50)
     expect(first).to_have_attribute("aria-setsize", "120")
-    _part(chat, "sessions").click()
-    _part(chat, "session-search").fill("cats")
-    _part(chat, "new-session").click()
-    expect(_part(chat, "sessions")).to_contain_text("cats")
-    expect(_part(chat, "message")).to_have_count(0)
-    _ask(chat, "hello")
+    part(chat, "sessions").click()
+    part(chat, "session-search").fill("cats")
+    part(chat, "new-session").click()
+    expect(part(chat, "sessions")).to_contain_text("cats")
+    expect(part(chat, "message")).to_have_count(0)
+    ask(chat, "hello")
     expect(log).to_contain_text("Hello from the new one.")
 
 
@@ -118,20 +107,20 @@ def test_a_restarted_kernel_shows_the_whole_session_again(desk: Desk) -> None:
     nb = desk.open("%%claude\nFirst?", "%claude_session open last", CHAT, CHAT)
     nb.run(1)
     chat = _chat(nb, 3)
-    _ask(chat, "Second?")
-    expect(_part(chat, "log")).to_contain_text("The second answer.")
+    ask(chat, "Second?")
+    expect(part(chat, "log")).to_contain_text("The second answer.")
     nb.restart_kernel()
     nb.run(0)
     nb.run(2)
     chat = _chat(nb, 3)
-    log = _part(chat, "log")
+    log = part(chat, "log")
     for words in ("First?", "The first answer.", "Second?", "The second answer."):
         expect(log).to_contain_text(words)
     other = _chat(nb, 4)
-    _ask(other, "Third?")
+    ask(other, "Third?")
     for each in (chat, other):
-        expect(_part(each, "log")).to_contain_text("The third answer.")
-        expect(_part(each, "message").filter(has_text="Third?")).to_have_count(1)
+        expect(part(each, "log")).to_contain_text("The third answer.")
+        expect(part(each, "message").filter(has_text="Third?")).to_have_count(1)
     remembered = json.dumps(desk.model.requests[-1]["messages"])
     assert "The first answer." in remembered
 
@@ -146,14 +135,14 @@ def test_what_another_kernel_writes_shows_without_a_reload(desk: Desk) -> None:
     reader.run(1)
     chat = _chat(reader, 2)
     writer.start(2)
-    log = _part(chat, "log")
+    log = part(chat, "log")
     expect(log).to_contain_text("Hello there")
     expect(log).to_contain_text("Across the kernels,")
     assert writer.running(2)
     gate.set()
     expect(log).to_contain_text("Across the kernels, and on.")
     writer.wait_done(2)
-    expect(_part(chat, "message").filter(has_text="Across the kernels")).to_have_count(1)
+    expect(part(chat, "message").filter(has_text="Across the kernels")).to_have_count(1)
 
 
 def test_a_prompt_waits_while_claude_works_and_goes_with_its_image(desk: Desk) -> None:
@@ -163,9 +152,9 @@ def test_a_prompt_waits_while_claude_works_and_goes_with_its_image(desk: Desk) -
     desk.model.script(Reply(text("One, two, three.", chunk_chars=4, hold=gate)), "Seen.", "Third.")
     nb = desk.open(CHAT)
     chat = _chat(nb, 1)
-    _ask(chat, "first")
-    expect(_part(chat, "message", "live")).to_contain_text("One,")
-    area = _part(chat, "composer")
+    ask(chat, "first")
+    expect(part(chat, "message", "live")).to_contain_text("One,")
+    area = part(chat, "composer")
     area.evaluate(
         """async (el) => {
         const canvas = Object.assign(document.createElement('canvas'), {width: 4, height: 4});
@@ -175,18 +164,18 @@ def test_a_prompt_waits_while_claude_works_and_goes_with_its_image(desk: Desk) -
         el.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true}));
         }"""
     )
-    expect(_part(chat, "upload")).to_contain_text("dot.png")
+    expect(part(chat, "upload")).to_contain_text("dot.png")
     area.press_sequentially("what is in @bir")
-    expect(_part(chat, "suggestion").first).to_contain_text("birds.csv")
+    expect(part(chat, "suggestion").first).to_contain_text("birds.csv")
     area.press("Enter")
     expect(area).to_have_value("what is in @birds.csv ")
     area.press("Enter")
-    expect(_part(chat, "queued")).to_contain_text("what is in @birds.csv")
+    expect(part(chat, "queued")).to_contain_text("what is in @birds.csv")
     assert len(desk.model.requests) == 1
     gate.set()
-    expect(_part(chat, "log")).to_contain_text("Seen.")
-    expect(_part(chat, "queued")).to_have_count(0)
+    expect(part(chat, "log")).to_contain_text("Seen.")
+    expect(part(chat, "queued")).to_have_count(0)
     assert "image/png" in json.dumps(desk.model.requests[-1]["messages"][-1])
-    expect(_part(chat, "context")).to_be_visible()
+    expect(part(chat, "context")).to_be_visible()
     area.fill("/")
-    expect(_part(chat, "suggestion").filter(has_text="/compact")).to_be_visible()
+    expect(part(chat, "suggestion").filter(has_text="/compact")).to_be_visible()

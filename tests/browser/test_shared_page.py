@@ -12,8 +12,8 @@ from convex_server import ConvexServer, deployed
 from hosts import Notebook
 from kernels import Kernel, Place
 from lab_server import JupyterServer
-from live_notebook import Desk
-from playwright.sync_api import BrowserContext, Locator, expect
+from live_notebook import Desk, part
+from playwright.sync_api import BrowserContext, expect
 
 from ipyclaude.testing import Reply, ScriptedModel, text
 
@@ -72,11 +72,6 @@ def bo(
     server.end_kernels()
 
 
-def _part(chat: Locator, name: str, state: str = "") -> Locator:
-    extra = f'[data-state="{state}"]' if state else ""
-    return chat.locator(f'[data-ipc="{name}"]{extra}')
-
-
 def _say(nb: Notebook, line: str) -> str:
     shown = nb.run(f"%claude_session {line}")
     assert shown.error == "", shown.text
@@ -103,16 +98,16 @@ def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
     nb.run(1)
     nb.run(2)
     chat = nb.hook(2, "chat")
-    log = _part(chat, "log")
+    log = part(chat, "log")
     expect(log).to_contain_text("The first answer.")
     expect(log.locator('[data-ipc="author"]')).to_have_text("Ada")
     expect(chat).to_contain_text("Ada shared this session with you to read.")
-    expect(_part(chat, "composer")).to_be_disabled()
+    expect(part(chat, "composer")).to_be_disabled()
 
     gate = threading.Event()
     model.script(Reply(text("Half of it and the rest.", chunk_chars=11, hold=gate)))
     sent = ada.send("%%claude\nsecond?")
-    expect(_part(chat, "message", "live")).to_contain_text("Half of it")
+    expect(part(chat, "message", "live")).to_contain_text("Half of it")
     gate.set()
     assert ada.collect(sent).error == ""
     expect(log).to_contain_text("Half of it and the rest.")
@@ -123,7 +118,7 @@ def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
     ada.run("%%claude\nthird?")
     assert "sent" in _say(ada, "sync plan")
     nb.run(2)
-    again = _part(nb.hook(2, "chat"), "log")
+    again = part(nb.hook(2, "chat"), "log")
     expect(again).to_contain_text("Half of it and the rest.")
     expect(again).not_to_contain_text("third?")
 
@@ -142,17 +137,17 @@ def test_the_owner_takes_over_by_a_click(ada: Notebook, bo: Desk, model: Scripte
     gate = threading.Event()
     model.script(Reply(text("Half of it and the rest.", chunk_chars=11, hold=gate)))
     sent = ada.send("%%claude -s notes\nhers?")
-    expect(_part(chat, "message", "live")).to_contain_text("Half of it")
-    expect(_part(chat, "holder")).to_contain_text("Ada on lab-ada writes")
-    take = _part(chat, "take-over")
+    expect(part(chat, "message", "live")).to_contain_text("Half of it")
+    expect(part(chat, "holder")).to_contain_text("Ada on lab-ada writes")
+    take = part(chat, "take-over")
     take.click()
     expect(take).to_have_text("Yes, end their turn")
     take.click()
     assert "Bo (lab-bo) took session 'notes' over" in ada.collect(sent).text
     gate.set()
-    expect(_part(chat, "holder")).to_be_hidden()
-    expect(_part(chat, "log")).to_contain_text("Half of it")
+    expect(part(chat, "holder")).to_be_hidden()
+    expect(part(chat, "log")).to_contain_text("Half of it")
     model.script("For Bo.")
-    _part(chat, "composer").fill("his?")
-    _part(chat, "composer").press("Enter")
-    expect(_part(chat, "log")).to_contain_text("For Bo.")
+    part(chat, "composer").fill("his?")
+    part(chat, "composer").press("Enter")
+    expect(part(chat, "log")).to_contain_text("For Bo.")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from convex_server import ConvexServer, deployed
-from live_notebook import Desk, LabNotebook
+from live_notebook import Desk, LabNotebook, part
 from mails import letter_box
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from providers import CLIENT, OidcProvider, agree
@@ -41,10 +41,6 @@ def desk(desk: Desk, convex: ConvexServer) -> Desk:
     return desk
 
 
-def _part(chat: Locator, name: str) -> Locator:
-    return chat.locator(f'[data-ipc="{name}"]')
-
-
 def _chat(nb: LabNotebook) -> Locator:
     nb.run(1)
     return nb.hook(1, "chat")
@@ -70,31 +66,31 @@ def test_signing_in_by_code_and_link(
     opener.focus()
     nb.page.keyboard.press("Enter")
     chat.get_by_role("checkbox", name="Stay signed in here").check()
-    _part(chat, "sign-in").press("Enter")
-    code = _part(chat, "sign-in-code").inner_text()
+    part(chat, "sign-in").press("Enter")
+    code = part(chat, "sign-in-code").inner_text()
     shoot(nb, "signing-in")
-    link = _part(chat, "sign-in-link").get_attribute("href")
+    link = part(chat, "sign-in-link").get_attribute("href")
     page.goto(link or "")
     expect(page.locator("code")).to_have_text(code)
     agree(page, "ada")
-    expect(_part(chat, "account-words")).to_contain_text("You are signed in as ada@example.test")
-    expect(_part(chat, "account")).to_have_accessible_name("Signed in as ada@example.test")
-    expect(_part(chat, "only-here")).to_contain_text("1 session is on this machine only")
+    expect(part(chat, "account-words")).to_contain_text("You are signed in as ada@example.test")
+    expect(part(chat, "account")).to_have_accessible_name("Signed in as ada@example.test")
+    expect(part(chat, "only-here")).to_contain_text("1 session is on this machine only")
     shoot(nb, "signed-in")
     expect(chat.locator('[data-ipc="state-line"][data-state="local"]')).to_be_visible()
-    _part(chat, "sync").click()
+    part(chat, "sync").click()
     expect(chat.locator('[data-ipc="state-line"][data-state="synced"]')).to_be_visible()
     nb.run(2)
     expect(nb.output(2)).to_contain_text("ada@example.test")
 
     other = desk.open("%claude_session chat", name="other")
-    there = _part(_chat(other), "account")
+    there = part(_chat(other), "account")
     expect(there).to_have_accessible_name("Signed in as ada@example.test")
 
-    _part(chat, "account").click()
-    expect(_part(chat, "only-here")).to_have_count(0)
-    _part(chat, "sign-out").click()
-    expect(_part(chat, "account")).to_have_accessible_name("Sign in")
+    part(chat, "account").click()
+    expect(part(chat, "only-here")).to_have_count(0)
+    part(chat, "sign-out").click()
+    expect(part(chat, "account")).to_have_accessible_name("Sign in")
     expect(chat.locator('[data-ipc="state-line"][data-state="signed_out"]')).to_be_visible()
     assert not (desk.folder / "data" / "sign-in.json").exists()
     assert "eyJ" not in json.dumps(nb.save()), "a token is in the notebook (S6)"
@@ -107,17 +103,17 @@ def test_a_reload_still_shows_the_code_and_cancel_ends_it(
     desk.env.update(provider.env)
     nb = desk.open("%claude_session chat")
     chat = _chat(nb)
-    _part(chat, "account").click()
-    _part(chat, "sign-in").click()
-    code = _part(chat, "sign-in-code").inner_text()
+    part(chat, "account").click()
+    part(chat, "sign-in").click()
+    code = part(chat, "sign-in-code").inner_text()
     nb.save()
     nb.page.reload()
     chat = nb.hook(1, "chat")
-    _part(chat, "account").click()
-    expect(_part(chat, "sign-in-code")).to_have_text(code)
-    _part(chat, "cancel-sign-in").click()
-    expect(_part(chat, "account-words")).to_contain_text("Nobody is signed in")
-    expect(_part(chat, "sign-in")).to_be_visible()
+    part(chat, "account").click()
+    expect(part(chat, "sign-in-code")).to_have_text(code)
+    part(chat, "cancel-sign-in").click()
+    expect(part(chat, "account-words")).to_contain_text("Nobody is signed in")
+    expect(part(chat, "sign-in")).to_be_visible()
 
 
 def test_signing_in_by_an_account(desk: Desk, convex: ConvexServer) -> None:
@@ -130,34 +126,34 @@ def test_signing_in_by_an_account(desk: Desk, convex: ConvexServer) -> None:
     convex.call_as_admin("credentials:invite", given)
     nb = desk.open("%claude_session chat")
     chat = _chat(nb)
-    _part(chat, "account").click()
-    expect(_part(chat, "mail-code")).to_have_count(0)
-    _part(chat, "use-code").click()
+    part(chat, "account").click()
+    expect(part(chat, "mail-code")).to_have_count(0)
+    part(chat, "use-code").click()
     chat.get_by_label("E-mail").fill(email)
     chat.get_by_label("Code", exact=True).fill(code)
     chat.get_by_label("New password").fill(PASSWORD)
-    _part(chat, "sign-in").click()
+    part(chat, "sign-in").click()
     signed_in = f"You are signed in as {email}"
-    expect(_part(chat, "account-words")).to_contain_text(signed_in)
+    expect(part(chat, "account-words")).to_contain_text(signed_in)
     with letter_box(convex) as mails:
-        _part(chat, "sign-out").click()
+        part(chat, "sign-out").click()
         chat.get_by_label("E-mail").fill(email)
-        expect(_part(chat, "mail-code")).to_be_visible()
-        _part(chat, "mail-code").click()
-        expect(_part(chat, "mailed")).to_contain_text(f"If {email} has an account")
+        expect(part(chat, "mail-code")).to_be_visible()
+        part(chat, "mail-code").click()
+        expect(part(chat, "mailed")).to_contain_text(f"If {email} has an account")
         mailed = mails.code(email)
     chat.get_by_label("Code", exact=True).fill(mailed)
-    _part(chat, "sign-in").click()
-    expect(_part(chat, "account-words")).to_contain_text(signed_in)
-    _part(chat, "sign-out").click()
-    _part(chat, "use-code").click()
+    part(chat, "sign-in").click()
+    expect(part(chat, "account-words")).to_contain_text(signed_in)
+    part(chat, "sign-out").click()
+    part(chat, "use-code").click()
     for password in ("a wrong one", PASSWORD):
         chat.get_by_label("E-mail").fill(email)
         chat.get_by_label("Password").fill(password)
-        _part(chat, "sign-in").click()
+        part(chat, "sign-in").click()
         if password != PASSWORD:
-            expect(_part(chat, "account-failure")).to_contain_text("This is not right")
-    expect(_part(chat, "account-words")).to_contain_text(signed_in)
+            expect(part(chat, "account-failure")).to_contain_text("This is not right")
+    expect(part(chat, "account-words")).to_contain_text(signed_in)
     saved = json.dumps(nb.save())
     for secret in (PASSWORD, "a wrong one", "eyJ", code, mailed):
         assert secret not in saved

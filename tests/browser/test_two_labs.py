@@ -11,7 +11,7 @@ import pytest
 from convex_server import ConvexServer, deployed
 from kernels import said
 from lab_server import JupyterServer
-from live_notebook import Desk, LabNotebook
+from live_notebook import Desk, LabNotebook, ask, part
 from playwright.sync_api import Browser, Locator, expect
 
 from ipyclaude.messages import new_id
@@ -80,19 +80,8 @@ def lab_b(make_lab: MakeLab) -> Desk:
 def _chat(nb: LabNotebook, cell: int, state: str) -> Locator:
     nb.run(cell)
     chat = nb.hook(cell, "chat")
-    expect(_part(chat, "state-line", state)).to_be_visible()
+    expect(part(chat, "state-line", state)).to_be_visible()
     return chat
-
-
-def _part(chat: Locator, name: str, state: str = "") -> Locator:
-    extra = f'[data-state="{state}"]' if state else ""
-    return chat.locator(f'[data-ipc="{name}"]{extra}')
-
-
-def _ask(chat: Locator, words: str) -> None:
-    area = _part(chat, "composer")
-    area.fill(words)
-    area.press("Enter")
 
 
 def _shown(chat: Locator) -> list[tuple[str, str]]:
@@ -117,16 +106,16 @@ def test_a_session_is_live_in_two_pages(lab_a: Desk, lab_b: Desk) -> None:
     a = lab_a.open("%claude_session new --local plan", "%claude_session chat", name="live")
     a.run(1)
     left = _chat(a, 2, "local")
-    _ask(left, "first?")
-    expect(_part(left, "log")).to_contain_text("The first answer.")
-    _part(left, "sync").click()
-    expect(_part(left, "state-line", "synced")).to_contain_text("Synced (lab-a)")
-    expect(_part(left, "sync")).to_be_hidden()
+    ask(left, "first?")
+    expect(part(left, "log")).to_contain_text("The first answer.")
+    part(left, "sync").click()
+    expect(part(left, "state-line", "synced")).to_contain_text("Synced (lab-a)")
+    expect(part(left, "sync")).to_be_hidden()
 
     b = lab_b.open("%claude_session open plan", "%claude_session chat", name="live")
     b.run(1)
     right = _chat(b, 2, "synced")
-    expect(_part(right, "log")).to_contain_text("The first answer.")
+    expect(part(right, "log")).to_contain_text("The first answer.")
     for page in (a.page, b.page):
         page.evaluate("() => { window.__never_loaded_again = true; }")
 
@@ -136,22 +125,22 @@ def test_a_session_is_live_in_two_pages(lab_a: Desk, lab_b: Desk) -> None:
         Reply(tool("TodoWrite", todos=plan)),
         Reply(text("Half of the answer and the rest.", chunk_chars=18, hold=gate)),
     )
-    _ask(right, "make a plan")
-    expect(_part(left, "log")).to_contain_text("make a plan")
-    expect(_part(left, "todo", "in_progress")).to_contain_text("Plot it")
-    expect(_part(left, "message", "live")).to_contain_text("Half of the answer")
-    expect(_part(left, "log")).not_to_contain_text("the rest")
+    ask(right, "make a plan")
+    expect(part(left, "log")).to_contain_text("make a plan")
+    expect(part(left, "todo", "in_progress")).to_contain_text("Plot it")
+    expect(part(left, "message", "live")).to_contain_text("Half of the answer")
+    expect(part(left, "log")).not_to_contain_text("the rest")
     gate.set()
-    expect(_part(left, "log")).to_contain_text("Half of the answer and the rest.")
+    expect(part(left, "log")).to_contain_text("Half of the answer and the rest.")
 
     claude.script(
         Reply(tool("TodoWrite", todos=[_todo(each["content"], "completed") for each in plan])),
         "All is done.",
     )
-    expect(_part(left, "stop")).to_be_hidden()
-    _ask(left, "tick it off")
-    expect(_part(right, "todo", "completed")).to_have_count(2)
-    expect(_part(right, "log")).to_contain_text("All is done.")
+    expect(part(left, "stop")).to_be_hidden()
+    ask(left, "tick it off")
+    expect(part(right, "todo", "completed")).to_have_count(2)
+    expect(part(right, "log")).to_contain_text("All is done.")
     assert _shown(right) == _shown(left)
     for page in (a.page, b.page):
         assert page.evaluate("() => window.__never_loaded_again")
@@ -181,7 +170,7 @@ def test_a_session_follows_to_another_lab(lab_a: Desk, lab_b: Desk) -> None:
     for cell in (1, 2, 3, 4):
         a.run(cell)
     left = _chat(a, 5, "synced")
-    expect(_part(left, "log")).to_contain_text("That is the plan.")
+    expect(part(left, "log")).to_contain_text("That is the plan.")
     a.run(6)
     expect(a.output(6)).to_contain_text("'plots' sent.")
     there = _shown(left)
@@ -193,11 +182,11 @@ def test_a_session_follows_to_another_lab(lab_a: Desk, lab_b: Desk) -> None:
     b = lab_b.open("%claude_session open plots", "%claude_session chat", name="follow")
     b.run(1)
     right = _chat(b, 2, "synced")
-    expect(_part(right, "log")).to_contain_text("That is the plan.")
+    expect(part(right, "log")).to_contain_text("That is the plan.")
     assert _shown(right) == there
     claude.script("As I said on the other server: forty-two.")
-    _ask(right, "What did you say the answer was?")
-    expect(_part(right, "log")).to_contain_text("As I said on the other server: forty-two.")
+    ask(right, "What did you say the answer was?")
+    expect(part(right, "log")).to_contain_text("As I said on the other server: forty-two.")
     request = said(claude.requests[-1])
     for words in ("What is the answer?", "Forty-two, I think.", "the-tool-ran", "Make a plan"):
         assert words in request

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import httpx
-from functions import FUNCTIONS, SERVER, load_hatch_build, run_cli, taking_turns
+from functions import FUNCTIONS, SERVER, run_cli, taking_turns
+from hatch import load_hatch_build
 from tokens import Issuer
 
 from ipyclaude.accounts import make_key

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 
 from filelock import FileLock
+from hatch import ROOT, load_hatch_build
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVER = ROOT / "tests/convex/server"
 #: The product's functions, pushed from here by the official CLI.
 FUNCTIONS = ROOT / "js"
-
-
-def load_hatch_build() -> ModuleType:
-    """Return the build hook, which knows where Node is and how to install modules."""
-    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def taking_turns() -> FileLock:

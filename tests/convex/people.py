@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -56,3 +57,15 @@ def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Make calls at the same time; return what each came to."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def message(**more: Any) -> dict[str, Any]:
+    """Return a message as a client sends it."""
+    return {
+        "clientId": str(uuid4()),
+        "type": "assistant",
+        "content": [],
+        "timestamp": time.time() * 1000,
+        "turnId": "turn",
+        **more,
+    }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from convex_server import ConvexServer
 from functions import of_version
+from ports import free_port
 from tokens import MakeToken
 
 from ipyclaude import cloud_checks, doctor
@@ -21,14 +22,6 @@ def check(url: str, token: str = "") -> dict[str, doctor.Finding]:
     settings = IPyClaude(convex_url=url)
     env = {"CONVEX_AUTH_TOKEN": token} if token else {}
     return {found.subject: found for found in cloud_checks.check_convex(settings, env)}
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port on which nothing answers."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def test_all_is_well(convex: ConvexServer, make_token: MakeToken) -> None:
@@ -50,9 +43,9 @@ def test_unset_means_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check("")["Convex"].ok
 
 
-def test_nothing_answers(free_port: int) -> None:
+def test_nothing_answers() -> None:
     """An address at which nothing answers is told as that, and the rest is not asked."""
-    found = check(f"http://127.0.0.1:{free_port}", "x")
+    found = check(f"http://127.0.0.1:{free_port()}", "x")
     assert list(found) == ["Convex"]
     assert "Nothing answers" in found["Convex"].found
     assert "network" in found["Convex"].fix

@@ -7,7 +7,7 @@ import shlex
 import time
 
 from convex_server import ConvexServer
-from functions import ROOT
+from hatch import ROOT
 from tokens import MakeToken
 
 from ipyclaude.messages import new_id

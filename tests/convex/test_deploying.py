@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from convex_server import ADMIN_KEY, ConvexServer, Refused
-from functions import ROOT
+from hatch import ROOT
 from tokens import Issuer
 
 from ipyclaude.accounts import MAIL

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 from convex_server import ConvexServer, FunctionFailed
-from people import Person, at_once
+from people import Person, at_once, message
 from tokens import MakeToken
 
 RACES = 500
@@ -21,17 +20,6 @@ RACES = 500
 def person(convex: ConvexServer, make_token: MakeToken) -> Person:
     """Somebody new."""
     return Person(convex, make_token(f"user-{uuid4()}"))
-
-
-def message(**more: Any) -> dict[str, Any]:
-    return {
-        "clientId": str(uuid4()),
-        "type": "assistant",
-        "content": [],
-        "timestamp": time.time() * 1000,
-        "turnId": "turn",
-        **more,
-    }
 
 
 def until(holds: Callable[[], bool]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from convex_server import ConvexServer
-from functions import SERVER, load_hatch_build
+from functions import SERVER
+from hatch import load_hatch_build
 from tokens import Issuer
 
 HERE = Path(__file__).parent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -11,7 +10,7 @@ from uuid import uuid4
 import pytest
 from clients import Tokens, connected
 from convex_server import ConvexServer, FunctionFailed
-from people import Person, at_once
+from people import Person, at_once, message
 from tokens import MakeToken
 
 from ipyclaude.exceptions import CloudRefused
@@ -34,16 +33,6 @@ LISTED = "sessions:changed"
 def new(convex: ConvexServer, make_token: MakeToken) -> Callable[[], Person]:
     """Make somebody new."""
     return lambda: Person(convex, make_token(f"user-{uuid4()}"))
-
-
-def message() -> dict[str, Any]:
-    return {
-        "clientId": str(uuid4()),
-        "type": "assistant",
-        "content": [],
-        "timestamp": time.time() * 1000,
-        "turnId": "turn",
-    }
 
 
 def say(person: Person, session: str) -> str:

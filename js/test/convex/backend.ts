@@ -7,7 +7,7 @@ import { convexTest, type TestConvex } from "convex-test";
 import { afterEach, vi } from "vitest";
 import { api } from "../../convex/_generated/api";
 import type { Id } from "../../convex/_generated/dataModel";
-import type { MessageInput, SessionInput } from "../../convex/model/values";
+import type { ApprovalInput, MessageInput, SessionInput } from "../../convex/model/values";
 import schema from "../../convex/schema";
 import { API_VERSION } from "../../convex/version";
 
@@ -131,6 +131,16 @@ export function message(text = "hello", more: Partial<MessageInput> = {}): Messa
     content: [{ type: "text", json: JSON.stringify({ type: "text", text }) }],
     timestamp: 2_000,
     turnId: "turn",
+    ...more,
+  };
+}
+
+export function approval(more: Partial<ApprovalInput> = {}): ApprovalInput {
+  return {
+    clientId: newId(),
+    turnId: "turn",
+    status: "pending",
+    content: [{ type: "approval", json: "{}" }],
     ...more,
   };
 }

@@ -1,11 +1,20 @@
 /** How sharing ends: by leaving, by being put out, by a lowered role. */
 import { describe, expect, test } from "vitest";
 import { api } from "../../convex/_generated/api";
-import { finishJobs, info, message, newId, type Person, refused, traced, write } from "./backend";
+import {
+  approval,
+  finishJobs,
+  info,
+  message,
+  newId,
+  type Person,
+  refused,
+  traced,
+  write,
+} from "./backend";
 import {
   acquire,
   ada,
-  approval,
   BAD,
   backend,
   changed,

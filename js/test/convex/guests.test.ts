@@ -1,8 +1,8 @@
 /** What guests do beside the owner: write in turns, and let Claude work. */
 import { describe, expect, test } from "vitest";
 import { api } from "../../convex/_generated/api";
-import { message, type Person, refused, write } from "./backend";
-import { acquire, ada, approval, backend, session, tail } from "./shared";
+import { approval, message, type Person, refused, write } from "./backend";
+import { acquire, ada, backend, session, tail } from "./shared";
 import { share } from "./world";
 
 describe("a lease", () => {

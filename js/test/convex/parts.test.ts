@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import type { ApprovalInput, ChunkInput, TodoInput } from "../../convex/model/values";
 import {
+  approval,
   type Backend,
   begin,
   bytes,
@@ -68,13 +69,6 @@ describe("to-dos", () => {
 });
 
 describe("approvals", () => {
-  const approval = (more: Partial<ApprovalInput> = {}): ApprovalInput => ({
-    clientId: newId(),
-    turnId: "turn",
-    status: "pending",
-    content: [{ type: "approval", json: "{}" }],
-    ...more,
-  });
   const upsert = (...approvals: ApprovalInput[]) =>
     write(ada, api.approvals.upsert, { session, approvals });
   const open = () => ada.query(api.approvals.open, { session });

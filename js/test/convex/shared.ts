@@ -1,8 +1,7 @@
 /** A session of Ada's to be shared, and what people do in it; each test begins with a new one. */
 import { beforeEach, vi } from "vitest";
 import { api } from "../../convex/_generated/api";
-import type { ApprovalInput } from "../../convex/model/values";
-import { type Backend, begin, EVE, message, newId, type Person, write } from "./backend";
+import { type Backend, begin, EVE, message, type Person, write } from "./backend";
 
 export const NOW = 1_000_000;
 
@@ -38,11 +37,3 @@ export const changed = async (who: Person, after = 0) =>
   (await who.query(api.sessions.changed, { after })).sessions;
 /** What whoever gives a code that opens nothing is told. */
 export const BAD = { refused: "BadInvite" };
-
-export const approval = (more: Partial<ApprovalInput> = {}): ApprovalInput => ({
-  clientId: newId(),
-  turnId: "turn",
-  status: "pending",
-  content: [{ type: "approval", json: "{}" }],
-  ...more,
-});

@@ -86,13 +86,7 @@ class Database:
     def connect(self) -> sqlite3.Connection:
         """Open one more connection; the caller closes it."""
         with self._translated():
-            connection = sqlite3.connect(
-                self.path,
-                timeout=self._busy_timeout,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
-            )
+            connection = self._open_file()
             try:
                 self._configure(connection)
             except BaseException:
@@ -136,6 +130,15 @@ class Database:
                 self._reader.close()
                 self._writer.close()
 
+    def _open_file(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
     def _open_first(self) -> sqlite3.Connection:
         try:
             connection = self.connect_raw()
@@ -150,13 +153,7 @@ class Database:
 
     def connect_raw(self) -> sqlite3.Connection:
         """Open and check the file, bring it up to date; SQLite's own errors come out."""
-        connection = sqlite3.connect(
-            self.path,
-            timeout=self._busy_timeout,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
+        connection = self._open_file()
         try:
             # Reads the header and the schema, so damage there shows before anything is written.
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
