@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,18 @@ from .display import bundle
 from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
 from .exchange import Answer, Question
 from .extension import App
-from .messages import Approval, ContentBlock, Message, NoticeBlock, Scope, TextBlock
+from .messages import Approval, ContentBlock, Message, NoticeBlock, TextBlock
 from .notebook.context import cell_text
 from .notebook.masking import mask
 from .options import Asked, expand
 from .output import Output, show
-from .permissions import Asker, parse_rule, shown, suggest
+from .permissions import Asker, parse_rule, shown
+from .replying import edit_in_terminal, read_reply
 from .runtime import Interrupted
 from .session import Session
 from .sessions import working_folder_note
 from .stored import StoredAnswers
-from .terminal import Printer, approval_text
+from .terminal import Printer
 
 if TYPE_CHECKING:
     from .widget import TurnView
@@ -246,21 +246,37 @@ class Asking:
         return ask
 
     def _input_asker(self, session: Session, printer: Printer | None = None) -> Asker:
-        app = self._app
-
         async def ask(approval: Approval) -> None:
             if printer is not None:
                 printer.pause()
             try:
-                reply = await asyncio.wrap_future(
-                    app.runtime.call_main(lambda: _read_reply(approval))
-                )
+                while not await self._replied(approval):
+                    pass
             except Interrupted:
                 return  # the turn is being stopped, and the question with it
-            allow, scope, reason = reply
-            await app.permissions.answer(approval, allow=allow, scope=scope, reason=reason)
 
         return ask
+
+    async def _replied(self, approval: Approval) -> bool:
+        """Ask the person once; say whether the question is answered."""
+        app = self._app
+        edit = None if app.host.is_kernel else edit_in_terminal
+        reply = await asyncio.wrap_future(
+            app.runtime.call_main(lambda: read_reply(approval, edit=edit))
+        )
+        try:
+            await app.permissions.answer(
+                approval,
+                allow=reply.allow,
+                scope=reply.scope,
+                reason=reply.reason,
+                edited=reply.edited,
+            )
+        except UsageMistake as error:  # a rule refuses what the person made of it
+            words = str(error)
+            await asyncio.wrap_future(app.runtime.call_main(lambda: print(words)))  # noqa: T201
+            return False
+        return True
 
     def _finish(self, asked: Asked, answer: Answer) -> None:
         if answer.error is not None:
@@ -355,27 +371,3 @@ def _answer_of(messages: list[Message]) -> Answer:
         stored=True,
     )
     return Answer(turn, tuple(messages))
-
-
-def _read_reply(approval: Approval, read: Callable[[str], str] = input) -> tuple[bool, Scope, str]:
-    """Ask in the cell, until the reply is one of the four."""
-    print(approval_text(approval))  # noqa: T201 - the question itself
-    pattern = approval.pattern or suggest(approval.tool_name, approval.input)
-    choices: dict[str, tuple[bool, Scope]] = {
-        "y": (True, "once"),
-        "s": (True, "session"),
-        "a": (True, "always"),
-        "n": (False, "once"),
-    }
-    while True:
-        text = read(
-            f"[y] once  [s] this session  [a] always {pattern}  [n] no, because… > "
-        ).strip()
-        word, _, reason = text.partition(" ")
-        choice = choices.get(word.lower()[:1]) if word.lower() in _REPLIES else None
-        if choice is not None:
-            return (*choice, reason.strip())
-        print("Please answer y, s, a or n (a reason may follow n).")  # noqa: T201
-
-
-_REPLIES = {"y", "yes", "s", "session", "a", "always", "n", "no"}

@@ -27,7 +27,8 @@ class Terminal:
             sys.executable,
             [*ipython, "--colors=NoColor"],
             cwd=str(place.work),
-            env=place.env(model, TERM="xterm-256color", **more),
+            # Nobody answers here when an editor asks where the cursor is.
+            env=place.env(model, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1", **more),
             dimensions=(40, 80),
             encoding="utf-8",
             timeout=PATIENCE,

@@ -46,6 +46,7 @@ def test_it_asks_first_with_the_code_shown(nb: Notebook, model: ScriptedModel) -
     model.script(code("made = 1\nmade + 1"), "Not run.", code("made = 2"), "Run.")
     shown = nb.run("%claude do it", answers=["n not now"])
     assert f"{RUN}:\nmade = 1\nmade + 1" in streams(shown)
+    assert "It can be edited before it runs only where the widget asks" in streams(shown)
     assert "not now" in said(model.requests[-1])
     assert nb.value("'made' in dir()") is False
     nb.run("%claude do it again", answers=["y"])

@@ -63,7 +63,7 @@ def test_a_cell_and_an_answer_bound_to_a_variable(terminal: Terminal, model: Scr
     assert terminal.value("answer") == "The answer."
 
 
-def test_a_permission_is_asked_for_until_the_reply_is_one_of_the_four(
+def test_a_permission_is_asked_for_until_the_reply_is_one_that_is_offered(
     terminal: Terminal, model: ScriptedModel, place: Place
 ) -> None:
     """Nonsense asks again, `n` with a reason tells Claude why, `s` is for the session (S12)."""
@@ -72,7 +72,7 @@ def test_a_permission_is_asked_for_until_the_reply_is_one_of_the_four(
     asked = terminal.type("%claude make it", until=_ASKS)
     assert "Bash: touch made.txt" in asked
     assert "run_in_background" in asked
-    assert "Please answer y, s, a or n" in terminal.type("perhaps", until=_ASKS)
+    assert "Please answer y, s, a, e or n" in terminal.type("perhaps", until=_ASKS)
     assert "Denied." in terminal.type("n not on a Tuesday")
     assert "not on a Tuesday" in said(model.requests[1])
     assert not (place.work / "made.txt").exists()
@@ -81,6 +81,34 @@ def test_a_permission_is_asked_for_until_the_reply_is_one_of_the_four(
     assert (place.work / "made.txt").exists()
     assert "Again." in terminal.type("%claude make it again")
     assert "Bash(touch:*)" in terminal.type("%claude_session allow")
+
+
+def test_code_is_edited_before_it_runs(
+    open_terminal: Callable[[], Terminal], model: ScriptedModel, place: Place
+) -> None:
+    """`e` edits it over several lines; Ctrl-C there goes back, and a rule refuses what it must."""
+    profile = place.made("ipython/profile_default")
+    (profile / "ipython_config.py").write_text("c.IPyClaude.deny = ['Bash(rm:*)']\n")
+    terminal = open_terminal()
+    run = tool("mcp__notebook__run_python", {"code": "made = 41\nmade"})
+    refused = Reply(tool("Bash", {"command": "touch made.txt"}))
+    model.script(Reply(run), "Run.", refused, "Not made.")
+    terminal.type("%claude run it", until=_ASKS)
+    editor = "Esc, then Enter.*made"
+    for more, ends in (("", "\x03"), (" + 1\r'seen'", "\x1b\r")):
+        terminal.type("e", until=editor)
+        terminal.process.send(f"{more}{ends}")
+        if ends == "\x03":
+            terminal.expect(_ASKS)
+    assert "Run." in terminal.expect(PROMPT)
+    assert terminal.value("made") == 41
+    assert "'seen'" in said(model.requests[1])
+    assert "The user edited this call before it ran" in said(model.requests[1])
+    terminal.type("%claude make it", until=_ASKS)
+    terminal.type("e", until=editor)
+    terminal.process.send(" && rm x\x1b\r")
+    assert "The rule Bash(rm:*) refuses this as you edited it." in terminal.expect(_ASKS)
+    assert "Not made." in terminal.type("n")
 
 
 def test_what_claude_says_cannot_repaint_the_terminal(
