@@ -14,7 +14,7 @@ from IPython.core.getipython import get_ipython
 
 from . import protocol as p
 from . import requests as r
-from . import suggesting
+from . import results, suggesting
 from .attachments import uploaded
 from .channel import wire
 from .desk import Desk
@@ -125,7 +125,7 @@ class ClaudeChat(View):
                 request.query,
                 self._desk.cells if request.cells else (),
             )
-        return wire(r.SuggestResult(suggestions=tuple(found)))
+        return wire(results.SuggestResult(suggestions=tuple(found)))
 
     async def _on_resend(self, request: r.Resend) -> dict[str, str]:
         session = self._current()
@@ -167,7 +167,7 @@ class ClaudeChat(View):
             offset=max(request.offset, 0),
         )
         hits = [
-            r.Found(
+            results.Found(
                 id=each.message.client_id,
                 type=each.message.type,
                 timestamp=each.message.timestamp,
@@ -175,15 +175,14 @@ class ClaudeChat(View):
             )
             for each in found
         ]
-        return wire(r.FindResult(found=tuple(hits)))
+        return wire(results.FindResult(found=tuple(hits)))
 
     async def _on_usage(self, request: r.Usage) -> dict[str, Any]:
         del request  # it says nothing more
         rows = await asyncio.to_thread(self._desk.store.usage, self._current().info.client_id)
-        days = tuple(
-            r.Used.model_validate({name: row[name] for name in r.Used.model_fields}) for row in rows
-        )
-        return wire(r.UsageResult(days=days))
+        names = results.Used.model_fields
+        days = (results.Used.model_validate({name: row[name] for name in names}) for row in rows)
+        return wire(results.UsageResult(days=tuple(days)))
 
     async def _open_new(self, name: str) -> Session:
         session = await self._desk.new(name)
@@ -199,7 +198,7 @@ class ClaudeChat(View):
         )
         current = self._session.info.client_id if self._session else None
         waiting = self._desk.waiting([each.client_id for each in found])
-        result = r.SessionsResult(
+        result = results.SessionsResult(
             sessions=tuple(found),
             current=current,
             replicates=waiting is not None,

@@ -11,7 +11,8 @@ from .notebook.recording import CellRun
 from .permissions import Permissions
 from .protocol import Status
 from .queueing import PromptQueue
-from .requests import GuestRole, ShareResult
+from .requests import GuestRole
+from .results import ShareResult
 from .runtime import Runtime
 from .session import Session
 from .store import Store

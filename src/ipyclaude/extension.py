@@ -24,7 +24,8 @@ from .permissions import Permissions
 from .policy import Policy
 from .protocol import Status
 from .queueing import PromptQueue
-from .requests import GuestRole, ShareResult
+from .requests import GuestRole
+from .results import ShareResult
 from .runtime import Runtime
 from .session import Session
 from .sessions import Sessions

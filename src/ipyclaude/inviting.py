@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from .codes import make_code
 from .exceptions import UsageMistake
-from .requests import GuestRole, ShareResult
+from .requests import GuestRole
+from .results import ShareResult
 from .roles import check_owns
 from .times import moment
 

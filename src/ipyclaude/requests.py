@@ -1,7 +1,8 @@
 """What the page asks of the kernel: each request gets exactly one `Reply`.
 
 A request's docstring says what it is answered with. To add one: a class here, its name in
-`Request`, its answer in `Results` (js/src/wire.ts), and a method `_on_<type>` of a view.
+`Request`, its answer (results.py) in `Results` (js/src/wire.ts), and a method `_on_<type>` of a
+view.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, TypeAdapter
 
-from .messages import Message, Rule, Scope, SessionInfo, Text
+from .messages import Scope, Text
 from .protocol import CellKind, Wire
 
 
@@ -78,21 +79,6 @@ class Suggest(_Request):
     cells: bool = False
 
 
-class Suggestion(Wire):
-    """Something that may be written: `insert` is the text that it becomes."""
-
-    kind: Literal["command", "cell", "file", "variable"]
-    insert: Text
-    label: Text
-    detail: Text = ""
-
-
-class SuggestResult(Wire):
-    """Best first."""
-
-    suggestions: tuple[Suggestion, ...]
-
-
 class Stop(_Request):
     """Stop the running turn. Result: null."""
 
@@ -118,13 +104,6 @@ class Older(_Request):
     type: Literal["older"] = "older"
     before: str
     limit: int = 50
-
-
-class OlderResult(Wire):
-    """Messages, oldest first; `more` says that there are older ones still."""
-
-    messages: tuple[Message, ...]
-    more: bool
 
 
 class Fork(_Request):
@@ -156,12 +135,6 @@ class Asset(_Request):
     name: Literal["widget.js", "widget.css", "katex.js", "katex.css", "languages.js"]
 
 
-class AssetResult(Wire):
-    """A module or a style sheet, as it is in the wheel."""
-
-    text: str
-
-
 class Find(_Request):
     """Find messages of the session; an empty query lists its prompts. Result: `FindResult`."""
 
@@ -171,41 +144,10 @@ class Find(_Request):
     offset: int = 0
 
 
-class Found(Wire):
-    """A message that was found: where it is, and the words around what was sought."""
-
-    id: str
-    type: str
-    timestamp: float
-    snippet: Text
-
-
-class FindResult(Wire):
-    """Newest first."""
-
-    found: tuple[Found, ...]
-
-
 class Usage(_Request):
     """What this view's session used. Result: `UsageResult`."""
 
     type: Literal["usage"] = "usage"
-
-
-class Used(Wire):
-    """What the turns of a day (`2026-11-25`) used; tokens read include those from the cache."""
-
-    day: str
-    turns: int
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float
-
-
-class UsageResult(Wire):
-    """Newest day first."""
-
-    days: tuple[Used, ...]
 
 
 class ListSessions(_Request):
@@ -242,16 +184,6 @@ class DeleteSession(_Request):
     session_id: str
 
 
-class SessionsResult(Wire):
-    """Sessions, most recently active first; `current` is this view's."""
-
-    sessions: tuple[SessionInfo, ...]
-    current: str | None = None
-    #: Sessions go to other servers too; of these there are changes, so many, that have yet to go.
-    replicates: bool = False
-    waiting: dict[str, int] = Field(default_factory=dict[str, int])
-
-
 class OpenSession(_Request):
     """Show another session in this view. Result: null; a snapshot follows."""
 
@@ -282,13 +214,6 @@ class Share(_Request):
     type: Literal["share"] = "share"
     session_id: str
     role: GuestRole = "viewer"
-
-
-class ShareResult(Wire):
-    """What that person runs, and until when it works."""
-
-    line: str
-    until: str
 
 
 class TakeOver(_Request):
@@ -337,12 +262,6 @@ class SignOut(_Request):
     """Sign out on this machine. Result: null."""
 
     type: Literal["sign_out"] = "sign_out"
-
-
-class RulesResult(Wire):
-    """Permission rules in force here."""
-
-    rules: tuple[Rule, ...]
 
 
 class ListRules(_Request):

@@ -11,7 +11,7 @@ from typing import Any
 
 from .engine import SlashCommand
 from .notebook.recording import CellRun
-from .requests import Suggestion
+from .results import Suggestion
 
 MOST = 30
 #: Cells and variables offered, so that files are seen too.

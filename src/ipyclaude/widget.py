@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from . import protocol as p
 from . import requests as r
+from . import results
 from .channel import Channel, wire
 from .desk import Desk
 from .exceptions import IpyClaudeError, SessionNotFound
@@ -183,20 +184,20 @@ class View(anywidget.AnyWidget):
 
     async def _on_rules(self, _: r.ListRules) -> dict[str, Any]:
         session_id = self._session.info.client_id if self._session else None
-        return wire(r.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
+        return wire(results.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
 
     async def _on_revoke(self, request: r.RevokeRule) -> dict[str, Any]:
         session_id = self._session.info.client_id if self._session else None
         for rule in self._desk.store.rules(session_id):
             if rule.client_id == request.rule_id:
                 self._desk.permissions.revoke(rule)
-        return wire(r.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
+        return wire(results.RulesResult(rules=tuple(self._desk.store.rules(session_id))))
 
     async def _on_older(self, request: r.Older) -> dict[str, Any]:
         session_id, limit = self._current().info.client_id, min(request.limit, 500)
         await self._desk.older(session_id, request.before, limit)
         page = self._desk.store.messages(session_id, before=request.before, limit=limit)
-        return wire(r.OlderResult(messages=page.messages, more=page.more))
+        return wire(results.OlderResult(messages=page.messages, more=page.more))
 
     async def _on_claim(self, request: r.Claim) -> bool:
         return self.hands.claim(request.change_id)
@@ -206,7 +207,7 @@ class View(anywidget.AnyWidget):
 
     async def _on_asset(self, request: r.Asset) -> dict[str, Any]:
         text = await asyncio.to_thread((_STATIC / request.name).read_text, encoding="utf-8")
-        return wire(r.AssetResult(text=text))
+        return wire(results.AssetResult(text=text))
 
     def close(self) -> None:
         """Close the comm and stop listening."""

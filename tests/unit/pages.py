@@ -28,7 +28,8 @@ from ipyclaude.protocol import (
     Status,
 )
 from ipyclaude.queueing import PromptQueue
-from ipyclaude.requests import GuestRole, ShareResult
+from ipyclaude.requests import GuestRole
+from ipyclaude.results import ShareResult
 from ipyclaude.runtime import Runtime
 from ipyclaude.session import Session
 from ipyclaude.settings import IPyClaude
