@@ -10,6 +10,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import jupyterhub
 import pytest
 from traitlets.config import Config
 
@@ -39,7 +40,12 @@ def test_the_hub_takes_the_configuration(capsys: pytest.CaptureFixture[str]) -> 
     exec(code, {"c": c})
     service = c.JupyterHub.services.get_value([{"name": "theirs"}])[-1]
     assert service["environment"]["IPYCLAUDE_HUB_ISSUER"] == URL
-    assert c.JupyterHub.extra_user_scopes.get_value(set()) == {ACCESS_SCOPE}
+    if jupyterhub.version_info >= (6,):
+        granted = c.JupyterHub.extra_user_scopes.get_value(set())
+    else:
+        (role,) = c.JupyterHub.load_roles.get_value([])
+        granted = set(role["scopes"]) - {"self"}
+    assert granted == {ACCESS_SCOPE}
     assert ACCESS_SCOPE in c.Spawner.server_token_scopes
     assert c.Spawner.environment.get_value({"THEIRS": "1"}) == {
         "THEIRS": "1",
