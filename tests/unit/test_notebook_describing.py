@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -68,6 +69,20 @@ def test_an_array_is_told_by_shape_dtype_and_range() -> None:
     assert "1 are not numbers, min 1.0, max 3.0, mean 2.0" in gaps
     assert "2 are not numbers, min nan" in describe(np.array([np.nan, np.nan]))
     assert describe(pd.Series([1, 2], name="x")).startswith("pandas.Series, 2 int64")
+
+
+def test_arrays_of_jax_are_described() -> None:
+    """Shape, dtype, device and range of real ones, with gaps, whole numbers and short floats."""
+    jnp: Any = import_module("jax.numpy")
+    gaps = jnp.array([[1.0, jnp.nan], [3.0, 4.0]])
+    assert line_of("gaps", gaps).endswith("ArrayImpl, 2 x 2 float32")
+    told = describe(gaps)
+    assert "device:\ncpu:0" in told
+    assert "1 are not numbers, min 1.0, max 4.0, mean 2.66" in told
+    assert "min 0, max 5, mean 2.5" in describe(jnp.arange(6))
+    assert "min 1.0, max 1.0" in describe(jnp.ones(2, dtype=jnp.bfloat16))
+    assert "values:" not in describe(jnp)
+    assert len(describe(jnp.ones((2_000, 2_000)))) < 5_000
 
 
 class Tensor:
