@@ -208,9 +208,13 @@ async def test_close_ends_the_process(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+#: With line breaks that JSON leaves as they are.
+_FIRST = "first\u2028line\x85 and more"
+
+
 async def _first_turn_cut(bench: Bench) -> None:
     """Ask, and close the engine as soon as the model has the request."""
-    turn = asyncio.ensure_future(run_turn(bench.made, "first"))
+    turn = asyncio.ensure_future(run_turn(bench.made, _FIRST))
     await asyncio.to_thread(bench.model.wait_for_requests, 1)
     await bench.made.close()
     failed = await turn
@@ -234,7 +238,7 @@ async def test_a_first_turn_that_was_cut_short_is_gone_on_from(tmp_path: Path) -
             )
             assert (await run_turn(engine, "second")).text == "on"
             await engine.close()
-            assert bench.model.requests[-1].prompts[0].startswith("first")
+            assert bench.model.requests[-1].prompts[0].startswith(_FIRST)
         assert other.has(known)
         emptied.close()
 

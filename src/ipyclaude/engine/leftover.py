@@ -47,9 +47,12 @@ def _file(wanted: EngineOptions) -> Path:
 def _read(path: Path) -> list[dict[str, Any]]:
     """Read a file's lines; a last one that a kill cut short is none."""
     entries: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    # Not `splitlines`: what people write has line breaks that JSON leaves as they are.
+    for line in path.read_bytes().split(b"\n"):
         try:
-            entries.append(json.loads(line))
+            entry: Any = json.loads(line.decode("utf-8"))
         except ValueError:
             continue
+        if isinstance(entry, dict):
+            entries.append(entry)  # pyright: ignore[reportUnknownArgumentType]
     return entries
