@@ -23,6 +23,7 @@ from .options import OPTIONS, help_text, parse
 if TYPE_CHECKING:
     from .asking import Asking
     from .extension import App
+    from .identity.sign_in import SignIns
 
 _loaded: ClaudeMagics | None = None
 _QUESTION = re.compile(r"^(?P<indent>\s*)%claude[ \t]+(?P<prompt>[^?\s].*\?)[ \t]*(?P<end>\n?)$")
@@ -39,13 +40,14 @@ class ClaudeMagics(Magics):
         self.recorder = Recorder(shell)
         self.app: App | None = None
         self._asking: Asking | None = None
+        self._sign_ins: SignIns | None = None
 
     def open(self) -> App:
         """Return the app, started if need be; that of who is signed in now."""
         if self.app is None:
             from .moving import opened
 
-            self._use(opened(self.shell, self.recorder))
+            self._use(opened(self.shell, self.recorder, self._sign_ins))
         assert self.app is not None
         self.settle(self.app)
         return self.app
@@ -61,14 +63,17 @@ class ClaudeMagics(Magics):
         app.homes.ask()
         if app is not self.app or not app.homes.away:
             return
-        from .moving import moved
+        from .moving import leave
 
-        self._use(moved(app, self.shell, self.recorder))
+        leave(app)
+        # Whatever keeps theirs from being opened now: a later cell tries again.
+        self.app = self._asking = None
+        self.open()
 
     def _use(self, app: App) -> None:
         from .moving import when_away
 
-        self.app, self._asking = app, None
+        self.app, self._asking, self._sign_ins = app, None, app.sign_ins
         when_away(app, self.settle)
 
     # A prompt's own braces and dollar signs are its own: `options.expand` deals with them.

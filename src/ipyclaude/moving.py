@@ -26,8 +26,8 @@ def opened(shell: Any, recorder: Recorder, sign_ins: SignIns | None = None) -> A
     return app
 
 
-def moved(app: App, shell: Any, recorder: Recorder) -> App:
-    """Close the app of who was signed in, and return that of who is; say so (main thread).
+def leave(app: App) -> None:
+    """Close the app of who was signed in, and say so; `opened` gives that of who is (main thread).
 
     Raises
     ------
@@ -42,9 +42,7 @@ def moved(app: App, shell: Any, recorder: Recorder) -> App:
             fix="Wait for its end, or stop it in its chat.",
         )
     app.close()
-    own = opened(shell, recorder, app.sign_ins)
     show_text(_MOVED)
-    return own
 
 
 def when_away(app: App, settle: Callable[[App], None]) -> None:

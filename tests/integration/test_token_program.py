@@ -10,6 +10,7 @@ from hosts import Notebook
 from issued import Helper, jwt
 from kernels import Kernel, Place
 
+from ipyclaude.homes import key_of
 from ipyclaude.testing import ScriptedModel
 
 #: Nobody answers there: only the token says whose it is.
@@ -50,6 +51,28 @@ def test_a_program_s_token_opens_its_person_s_store(
     nb.run("%reload_ext ipyclaude")
     assert "1 session is on this machine only" in nb.run("%claude_session status").text
     assert _listed(nb) == {"of-ada", "of-nobody"}
+
+
+def test_a_store_that_cannot_be_opened_holds_up_nobody_for_good(
+    start: Callable[..., Kernel], place: Place, model: ScriptedModel, tmp_path: Path
+) -> None:
+    """Each cell says why the store of who is signed in now can't be had, until it can (S14)."""
+    helper = Helper(tmp_path)
+    command = f"{sys.executable} {tmp_path / 'helper.py'}"
+    _prints(helper, "ada")
+    kernel = start(place, model, CONVEX_URL=_NOWHERE, IPYCLAUDE_TOKEN_COMMAND=command)
+    nb = Notebook(kernel)
+    nb.run("%claude_session new of-ada")
+    theirs = place.store_file.parent / "people" / f"{key_of('https://id.test|eve')}.sqlite3"
+    theirs.mkdir(parents=True)
+    _prints(helper, "eve")
+    nb.run("%claude_session whoami")  # asks for a token
+    for _ in range(2):
+        shown = nb.run("%claude_session list")
+        assert str(theirs) in shown.text
+        assert "of-ada" not in shown.text
+    theirs.rmdir()
+    assert _listed(nb) == set()
 
 
 def _prints(helper: Helper, name: str) -> None:

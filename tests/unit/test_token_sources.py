@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import AsyncGenerator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -237,6 +240,30 @@ def test_a_token_that_was_set_anew_says_whose_it_is() -> None:
     env["CONVEX_AUTH_TOKEN"] = jwt(iss="https://id", sub="eve")
     identity.look()
     assert told == ["https://id|eve"]
+
+
+def test_who_looks_at_the_same_time_as_others_tells_once() -> None:
+    """Any thread may ask and look, also while somebody signs in: one of them tells."""
+    met = threading.Barrier(2)
+
+    class Name(str):
+        __hash__ = str.__hash__
+
+        def __ne__(self, other: object) -> bool:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                met.wait(0.2)  # for the other one, which must not be here, too
+            return str.__ne__(self, other)
+
+    names = ["ada"]
+    identity = Identity(lambda: Choice("static", "given", person=lambda: names[-1]))
+    told: list[str] = []
+    identity.on_change(lambda: told.append(names[-1]))
+    identity.look()
+    names.append(Name("eve"))
+    with ThreadPoolExecutor(2) as threads:
+        for each in [threads.submit(identity.look) for _ in range(2)]:
+            each.result()
+    assert told == ["eve"]
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -119,28 +120,33 @@ class Identity:
         self._choose = choose
         self._choice: Choice | None = None
         self._person = ""
+        #: Any thread may ask, and look.
+        self._lock = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
 
     @property
     def choice(self) -> Choice:
         """What is chosen; decided when it is first asked for."""
-        if self._choice is None:
-            self._choice = self._choose()
-            self._person = self._choice.person()
-        return self._choice
+        with self._lock:
+            if self._choice is None:
+                self._choice = self._choose()
+                self._person = self._choice.person()
+            return self._choice
 
     def choose_again(self) -> Choice:
         """Decide anew: somebody signed in or out."""
-        self._choice = None
-        choice = self.choice
+        with self._lock:
+            self._choice = None
+            choice = self.choice
         self._tell()
         return choice
 
     def look(self) -> None:
         """See whether the tokens are somebody else's by now: nobody has to sign in for that."""
-        person = self.choice.person()
-        if person != self._person:
-            self._person = person
+        with self._lock:
+            person = self.choice.person()
+            changed, self._person = person != self._person, person
+        if changed:
             self._tell()
 
     def _tell(self) -> None:
