@@ -167,9 +167,9 @@ class SharedLease:
         self._here.granted = self._there.granted
         try:
             before = await self._here.take(info)
-        except (SessionBusy, SessionNotFound):
-            await self._there.settle()
+        except BaseException:  # a store that is full or locked, too, and who waits no more
             self._there.give_back()
+            await self._there.settle()
             raise
         # What is late may be the end of a turn that looks as if nobody would end it.
         return before.model_copy(update={"holder": None}) if self._there.late else before

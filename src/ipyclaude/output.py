@@ -31,8 +31,8 @@ class Output:
         """Display a widget, with what stands for it where its model is gone."""
         made: Any = widget._repr_mimebundle_()
         data, metadata = made if isinstance(made, tuple) else (made, {})  # pyright: ignore[reportUnknownVariableType]
-        self._shown = True
         self._handle.display({**data, **fallback}, raw=True, metadata=metadata)
+        self._shown = True  # not before: what was interrupted can't be replaced
 
     def replace(self, data: Mapping[str, str]) -> None:
         """Put a mime bundle in the output's place; display it where there is none yet."""

@@ -197,23 +197,26 @@ class Session:
         self._idle.clear()
         try:
             before = await self._lease.take(self.refresh(), question.turn_id)
-            self.refresh()
-            self.recover(before)
-            self._theirs.clear()
-            self._lost = False
-            heartbeat = asyncio.ensure_future(self._keep(turn))
             try:
-                try:
-                    answer = await turn.run(self._events(turn, options))
-                finally:
-                    heartbeat.cancel()
-                return await self._kept_apart(turn, answer)
+                self.refresh()
+                self.recover(before)
+                self._theirs.clear()
+                self._lost = False
+                return await self._run(turn, options)
             finally:
                 await self._lease.give_back()
         finally:
             self._last = turn.state or self._last
             self._running = None
             self._idle.set()
+
+    async def _run(self, turn: Turn, options: EngineOptions) -> Answer:
+        heartbeat = asyncio.ensure_future(self._keep(turn))
+        try:
+            answer = await turn.run(self._events(turn, options))
+        finally:
+            heartbeat.cancel()
+        return await self._kept_apart(turn, answer)
 
     async def steer(
         self, content: tuple[ContentBlock, ...], heard: Callable[[], None] = lambda: None

@@ -20,6 +20,7 @@ from ipyclaude.messages import (
     ToolUseBlock,
     UnknownBlock,
 )
+from ipyclaude.output import Output
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -39,6 +40,34 @@ HOSTILE = [
     "`<script>` and ```\n<script>alert(1)</script>",
     "```\n<script>alert(1)</script>\n```",
 ]
+
+
+def test_what_was_interrupted_while_it_was_shown_is_shown_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An output that never came can't be replaced: the answer is displayed instead (S10)."""
+    done: list[str] = []
+
+    class Handle:
+        def display(self, *_: object, **__: object) -> None:
+            done.append("display")
+            if len(done) == 1:
+                raise KeyboardInterrupt
+
+        def update(self, *_: object, **__: object) -> None:
+            done.append("update")
+
+    class Widget:
+        def _repr_mimebundle_(self) -> dict[str, str]:
+            return {}
+
+    monkeypatch.setattr("IPython.display.DisplayHandle", Handle)
+    output = Output()
+    with pytest.raises(KeyboardInterrupt):
+        output.show_widget(Widget(), {})
+    output.replace({"text/plain": "answer"})
+    output.replace({"text/plain": "answer"})
+    assert done == ["display", "display", "update"]
 
 
 def turn(*blocks: ContentBlock) -> list[Message]:
