@@ -55,6 +55,8 @@ def check_jupyter() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             continue
     # A server may well run in another environment, so that a missing JupyterLab is no fault.
+    if importlib.util.find_spec("ipykernel") is None:
+        found.append("no ipykernel here: in a terminal's IPython only")
     return Finding("Jupyter", ", ".join(found))
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .syncing import Syncing
     from .widget import View
 
-_NO_DEPLOYMENT = (
+NO_DEPLOYMENT = (
     "No Convex deployment is set, so sessions stay on this machine.",
     "",
     "Set CONVEX_URL or c.IPyClaude.convex_url and restart the kernel; ipyclaude deploy prepares "
@@ -179,7 +179,7 @@ class App:
         """Return the replica, or refuse where no deployment is set."""
         if self.sync is None:
             self.policy.check_replication()
-            raise UsageMistake(*_NO_DEPLOYMENT)
+            raise UsageMistake(*NO_DEPLOYMENT)
         return self.sync
 
     def send(self, info: SessionInfo) -> None:

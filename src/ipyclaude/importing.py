@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from .history import Progress, find_history, import_history
+from .history_files import ImportReport
 from .output import Output
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
@@ -41,12 +42,21 @@ def import_and_tell(
         if not paths:
             return f"Claude Code has no history of {here}. Import all with --all, or give a path."
     report = import_history(store, transcripts, paths, progress=bar)
-    lines = [f"{report.sessions} sessions, {report.messages} messages imported."]
+    lines = [_counted(report)]
     bad = [f"{bad.path}:{bad.line}: {bad.reason} (kept as it is)" for bad in report.bad_lines]
     lines += _some(bad, "lines that could not be read")
     skipped = [f"{skipped.path} was left out: {skipped.reason}." for skipped in report.skipped]
     lines += _some(skipped, "files that were left out")
     return "\n".join(lines)
+
+
+def _counted(report: ImportReport) -> str:
+    if not (report.sessions or report.messages):
+        return "Nothing new was found to import."
+    return (
+        f"{report.sessions:,} session{'' if report.sessions == 1 else 's'}, "
+        f"{report.messages:,} message{'' if report.messages == 1 else 's'} imported."
+    )
 
 
 def _some(lines: list[str], what: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from .roles import has_folder, owner_of
 from .runtime import Runtime
 from .session import Session
 from .store.replication import Replication
+
+#: Sessions among which a misspelt name is looked for, the last active ones.
+_RECENT = 500
 
 Rescue = Callable[[Session, Collection[str]], Awaitable[SessionInfo]]
 
@@ -99,9 +103,16 @@ class Sessions:
             raise SessionNotFound(
                 f"There is no session {ref!r}.",
                 why=f"Sessions like it: {', '.join(near)}." if near else "",
-                fix="%claude_session list shows what there is; %claude_session new makes one.",
+                fix=f"{'' if near else self._meant(ref)}"
+                "%claude_session list shows what there is; %claude_session new makes one.",
             )
         return info
+
+    def _meant(self, ref: str) -> str:
+        """Ask in words for the name that was probably meant; nothing if there is none."""
+        names = ["last", *(info.name for info in self._store.sessions(limit=_RECENT))]
+        close = difflib.get_close_matches(ref, names, n=1)
+        return f"Did you mean {close[0]!r}? " if close else ""
 
     def _known(self, ref: str) -> SessionInfo | None:
         """Return a session, waiting for the other servers' list if it isn't here, or not mine."""

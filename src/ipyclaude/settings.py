@@ -172,15 +172,17 @@ class IPyClaude(Configurable):
         SettingsError
             A setting has a value that cannot work; it says which and what would.
         """
+        name = ""  # while the configuration is read: the environment is read by each default
         try:
             settings = cls(config=config or Config())
             for name in settings.trait_names(config=True):
                 getattr(settings, name)
         except TraitError as error:
+            where = f"Correct IPYCLAUDE_{name.upper()}, or unset it."
             raise SettingsError(
                 "A setting has a value that cannot work.",
                 why=str(error),
-                fix="Correct it in the IPython configuration or in the environment.",
+                fix=where if name else "Correct it in the IPython configuration.",
             ) from error
         return settings
 

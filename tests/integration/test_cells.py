@@ -202,7 +202,7 @@ def test_a_cli_that_dies_is_told_and_started_again(nb: Notebook, model: Scripted
     [
         ({"IPYCLAUDE_CLI_PATH": "/no/such/claude"}, "cannot be started from /no/such/claude"),
         ({"ANTHROPIC_API_KEY": ""}, "Claude is not logged in here."),
-        ({"IPYCLAUDE_EFFORT": "huge"}, "A setting has a value that cannot work."),
+        ({"IPYCLAUDE_EFFORT": "huge"}, "Correct IPYCLAUDE_EFFORT, or unset it."),
         ({"IPYCLAUDE_MAX_BUDGET_USD": "much"}, "is not a number"),
     ],
 )

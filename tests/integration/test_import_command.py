@@ -74,12 +74,12 @@ def test_a_projects_history_is_read_once_and_stays(desk: Desk) -> None:
     before = desk.file.read_bytes()
     done = desk.run()
     assert done.returncode == 0, done.stderr
-    assert "1 sessions, 3 messages imported" in done.stdout
+    assert "1 session, 3 messages imported." in done.stdout
     assert f"{desk.file.name}:2:" in done.stdout
-    assert "0 sessions, 0 messages imported." in desk.run("--all").stdout
+    assert "Nothing new was found to import." in desk.run("--all").stdout
     with desk.file.open("a") as history:
         history.write(desk.entry(3, "user", "and another") + "\n")
-    assert "1 messages imported" in desk.run(str(desk.file)).stdout
+    assert "1 message imported." in desk.run(str(desk.file)).stdout
     assert desk.file.read_bytes().startswith(before)
     store = SqliteStore(desk.data / "ipyclaude.sqlite3")
     [hit] = store.search("old answer")

@@ -44,6 +44,7 @@ def test_sessions_are_made_opened_renamed_closed_and_deleted(
     assert "is deleted" in nb.run("%claude_session delete ocean", answers=["y"]).text
     assert "is deleted" in nb.run("%claude_session delete sky --yes").text
     assert "There is no session 'sky'." in nb.run("%claude_session open sky").text
+    assert "Did you mean 'last'?" in nb.run("%claude_session open lsat").text
     assert "There is no session yet." in nb.run("%claude_session list").text
 
 
@@ -152,12 +153,12 @@ def test_history_is_imported_with_its_bad_line_told(nb: Notebook, place: Place) 
     file.write_text(json.dumps(entry) + "\n{broken\n")
     before = file.read_bytes()
     shown = nb.run(f"%claude_session import {file}").text
-    assert "1 sessions" in shown
+    assert "1 session, 2 messages imported." in shown
     assert f"{file.name}:2:" in shown
     assert file.read_bytes() == before
     assert "an old question" in nb.run("%claude_session search old").text
     [report] = nb.run(f"%claude_session import {file}").outputs
-    assert report["data"]["text/plain"] == "0 sessions, 0 messages imported."
+    assert report["data"]["text/plain"] == "Nothing new was found to import."
     assert nb.run("%claude_session import no-such.jsonl").status == "error"
 
 
@@ -172,6 +173,7 @@ def test_mistakes_are_one_message(nb: Notebook, model: ScriptedModel) -> None:
         ("list --al --x", "--x"),
         ("rename ''", "name"),
         ("new last", "name"),
+        ("login", "No Convex deployment is set"),
     ):
         shown = nb.run(f"%claude_session {line}")
         assert shown.status == "error", line

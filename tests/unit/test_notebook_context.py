@@ -10,6 +10,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from ipyclaude.exceptions import TurnStopped, UsageMistake
 from ipyclaude.notebook.context import Along, Context, cell_text, fitting, tokens
 from ipyclaude.notebook.masking import MASK
 from ipyclaude.notebook.recording import Recorder
@@ -53,6 +54,18 @@ def test_cells_are_recorded_with_what_they_showed(shell: Any, recorder: Recorder
     run(shell, "this is no Python")
     assert "SyntaxError" in (recorder.last_error or first).error
     assert recorder.count == 3
+
+
+def test_a_mistake_in_asking_is_not_the_error_to_fix(shell: Any, recorder: Recorder) -> None:
+    """What `%claude fix` is about stays the user's own failure, whatever was mistyped since."""
+    shell.user_ns.update(mistaken=UsageMistake("There is no option --modle."), stop=TurnStopped())
+    run(shell, "raise mistaken")
+    assert recorder.last_error is None
+    run(shell, "1 / 0")
+    for again in ("raise mistaken", "raise stop"):
+        run(shell, again)
+        assert recorder.last_error is not None
+        assert recorder.last_error.source == "1 / 0"
 
 
 def test_a_closed_recorder_leaves_the_shell_as_it_was(shell: Any) -> None:

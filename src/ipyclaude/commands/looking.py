@@ -172,5 +172,5 @@ def _with_prompt(prompt: Message, by: str, shown: dict[str, str], at: str) -> di
         f"<p><small>fork --at {at}</small></p>",
         "text/markdown": f"#### {safe_markdown(asked)}\n\n{shown['text/markdown']}"
         f"\n\n<small>fork --at {at}</small>",
-        "text/plain": f"> {visible(asked)}\n\n{shown['text/plain']}\n(fork --at {at})",
+        "text/plain": f"> {visible(asked)}\n\n{shown['text/plain']}\n(fork --at {at})\n",
     }

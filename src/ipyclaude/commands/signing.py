@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..exceptions import SignedOut, UsageMistake
-from ..extension import App
+from ..extension import NO_DEPLOYMENT, App
 from ..identity.accounts import NAME
 from ..identity.choose import STORED
 from ..identity.claims import read_claims
@@ -57,6 +57,8 @@ def _login(app: App, args: argparse.Namespace) -> None:
             why=choice.words,
             fix="To sign in otherwise, set c.IPyClaude.identity = 'oidc'.",
         )
+    if not (app.settings.convex_url or app.settings.providers):
+        raise UsageMistake(*NO_DEPLOYMENT)
     person = _Person(app, keep=args.keep)
     name = args.provider or (NAME if app.settings.identity == "convex_auth" else "")
     signing_in = app.sign_ins.login(

@@ -150,7 +150,8 @@ def _watch(app: App, args: argparse.Namespace) -> None:
     session = app.sessions.attach(whole(app, info))
     printer = Printer(None)
     unsubscribe = session.subscribe(printer.heard)
-    show_text(f"Following {info.name!r}; Ctrl-C ends that.")
+    only = "" if app.sync else " Without Convex only this machine's notebooks can write in it."
+    show_text(f"Following {info.name!r}; Ctrl-C ends that.{only}")
     try:
         wait(app, _for_ever())
     except TurnStopped:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from ..exceptions import IpyClaudeError, TurnStopped
 from .capture import Captured, Part, capturing
 
 KEPT_CELLS = 200
@@ -30,7 +31,7 @@ class CellRun:
     source: str
     output: str
     failed: bool
-    #: The traceback, if it failed.
+    #: The traceback, if it failed by itself: not by a mistake in asking, or a stop.
     error: str = ""
     execution_count: int | None = None
     cell_id: str | None = None
@@ -39,6 +40,11 @@ class CellRun:
     def is_own(self) -> bool:
         """The cell is a question to Claude, or about its sessions."""
         return bool(_OWN.match(self.source))
+
+
+def _told_by_us(result: Any) -> bool:
+    """Say whether a cell ended with an error that says itself what to do, or was stopped."""
+    return isinstance(getattr(result, "error_in_exec", None), (IpyClaudeError, TurnStopped))
 
 
 class Recorder:
@@ -102,7 +108,7 @@ class Recorder:
             source=info.raw_cell,
             output=captured.text(OUTPUT_CHARS),
             failed=failed,
-            error=captured.last_error if failed else "",
+            error=captured.last_error if failed and not _told_by_us(result) else "",
             execution_count=getattr(result, "execution_count", None),
             cell_id=getattr(info, "cell_id", None),
         )
