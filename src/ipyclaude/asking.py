@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -207,7 +208,8 @@ class Asking:
         if asked.background:
             session.check_may_ask()
             app.runtime.submit(session.ask(_with_asker(question, None)))
-            print(f"Claude works on it; see it with %claude_session show ({session.info.name}).")  # noqa: T201
+            named = shlex.quote(session.info.name)
+            print(f"Claude works on it; see it with %claude_session show {named}")  # noqa: T201
             return
         printer = Printer(question.turn_id, quiet=asked.quiet)
         unsubscribe = session.subscribe(printer.heard)

@@ -70,7 +70,11 @@ def _as_text(headers: Sequence[str], rows: Sequence[Sequence[object]], caption: 
     out = io.StringIO()
     here = _NOTEBOOK_COLUMNS if _in_kernel() else shutil.get_terminal_size().columns
     # Kernels ask for colours by FORCE_COLOR; escape codes have no place in `text/plain`.
-    Console(file=out, width=here, color_system=None, force_terminal=False).print(table)
+    # In a kernel rich would show the table itself, beside ours, and write nothing.
+    plain = Console(
+        file=out, width=here, color_system=None, force_terminal=False, force_jupyter=False
+    )
+    plain.print(table)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     text = "\n".join(line for line in lines if line)
     return f"{caption}\n{text}" if caption else text

@@ -48,6 +48,14 @@ def test_sessions_are_made_opened_renamed_closed_and_deleted(
     assert "There is no session yet." in nb.run("%claude_session list").text
 
 
+def test_a_table_is_shown_once_in_both_forms(nb: Notebook) -> None:
+    """In a kernel a table is one output, as HTML and as text for where no HTML is shown (S10)."""
+    for line, words in (("status", "stored in"), ("new sky", "is new"), ("list", "last active")):
+        [shown] = nb.run(f"%claude_session {line}").outputs
+        assert words in shown["data"]["text/html"], line
+        assert words in shown["data"]["text/plain"], line
+
+
 def test_a_fork_remembers_up_to_its_message_and_not_beyond(
     nb: Notebook, model: ScriptedModel
 ) -> None:
