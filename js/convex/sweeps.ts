@@ -7,6 +7,7 @@ import { ALIVE_MS, bury } from "./model/presence";
 import { eraseSome } from "./model/removal";
 import { changeSession } from "./model/sessions";
 import * as live from "./model/streams";
+import { eraseHeads as eraseTranscripts } from "./model/transcripts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -22,6 +23,21 @@ export const eraseSession = internalMutation({
   handler: async (ctx, { sessionId }) => {
     if (await eraseSome(ctx, sessionId))
       await ctx.scheduler.runAfter(0, internal.sweeps.eraseSession, { sessionId });
+    return null;
+  },
+});
+
+/** Delete the next transcripts of one of the CLI's sessions, and go on until none is left. */
+export const eraseHeads = internalMutation({
+  args: {
+    sessionId: v.id("sessions"),
+    claudeSessionId: v.string(),
+    projectKey: v.optional(v.string()),
+    before: v.number(),
+  },
+  returns: v.null(),
+  handler: async (ctx, place) => {
+    await eraseTranscripts(ctx, place);
     return null;
   },
 });

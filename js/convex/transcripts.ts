@@ -1,9 +1,8 @@
 import { v } from "convex/values";
-import { internal } from "./_generated/api";
 import { authedMutation, authedQuery } from "./functions";
 import { sessionFor } from "./model/access";
 import { CALL_BYTES, checkSize, clamp, readUpTo } from "./model/limits";
-import { appendTranscript, chunkRow, headRow, headsFor } from "./model/transcripts";
+import { appendTranscript, chunkRow, eraseHeads, headRow, headsFor } from "./model/transcripts";
 import * as values from "./model/values";
 
 const session = v.string();
@@ -117,15 +116,7 @@ export const remove = authedMutation({
   returns: v.null(),
   handler: async (ctx, { claudeSessionId, projectKey, subpath, ...args }) => {
     const { sessionId } = await sessionFor(ctx, args.session, "own");
-    const heads = ctx.db.query("transcriptHeads").withIndex("by_session", (q) => {
-      const all = q.eq("sessionId", sessionId).eq("claudeSessionId", claudeSessionId);
-      return projectKey === undefined ? all : all.eq("projectKey", projectKey);
-    });
-    for (const head of (await readUpTo(heads, HEADS)).rows) {
-      if (subpath !== undefined && head.subpath !== subpath) continue;
-      await ctx.db.delete("transcriptHeads", head._id);
-      await ctx.scheduler.runAfter(0, internal.sweeps.eraseChunks, { headId: head._id });
-    }
+    await eraseHeads(ctx, { sessionId, claudeSessionId, projectKey, subpath });
     return null;
   },
 });

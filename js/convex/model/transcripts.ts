@@ -1,12 +1,25 @@
 /** Claude's own memory of a session: chunks of compressed JSON lines under a head. */
+import { internal } from "../_generated/api";
 import type { Doc, Id } from "../_generated/dataModel";
-import type { DatabaseReader } from "../_generated/server";
+import type { DatabaseReader, MutationCtx } from "../_generated/server";
 import type { Access, Writing } from "./access";
 import { checkFile } from "./bodies";
 import { refusal } from "./errors";
 import { checkCount, checkSize, EXTRA_BYTES, ROW_BYTES, readUpTo, TEXT_BYTES } from "./limits";
 import { sharedWith } from "./shared";
 import type { ChunkInput, ChunkRow, HeadRow, TranscriptInput } from "./values";
+
+/** What one transaction deletes; each schedules the deletion of its chunks. */
+const ERASED_AT_ONCE = 500;
+
+interface Erased {
+  sessionId: Id<"sessions">;
+  claudeSessionId: string;
+  projectKey?: string | undefined;
+  subpath?: string | undefined;
+  /** What is written anew after this time stays. */
+  before?: number | undefined;
+}
 
 type Place = Pick<TranscriptInput, "claudeSessionId" | "projectKey" | "subpath">;
 
@@ -106,6 +119,33 @@ export async function headsFor(
     if (rows.length < most) rows.push(...(await readUpTo(heads, most - rows.length)).rows);
   }
   return rows;
+}
+
+/**
+ * Delete the next transcripts of one of the CLI's sessions, and go on until none is left; each
+ * one's chunks go in batches of their own.
+ */
+export async function eraseHeads(ctx: MutationCtx, place: Erased) {
+  const { sessionId, claudeSessionId, projectKey, subpath, before = Infinity } = place;
+  const heads = ctx.db.query("transcriptHeads").withIndex("by_session", (q) => {
+    const all = q.eq("sessionId", sessionId).eq("claudeSessionId", claudeSessionId);
+    return projectKey === undefined ? all : all.eq("projectKey", projectKey);
+  });
+  const { rows, more } = await readUpTo(heads, ERASED_AT_ONCE);
+  const gone = rows.filter(
+    (row) => row._creationTime <= before && row.subpath === (subpath ?? row.subpath),
+  );
+  for (const head of gone) {
+    await ctx.db.delete("transcriptHeads", head._id);
+    await ctx.scheduler.runAfter(0, internal.sweeps.eraseChunks, { headId: head._id });
+  }
+  if (!more || gone.length === 0 || subpath !== undefined) return;
+  const rest = { sessionId, claudeSessionId, before: place.before ?? Date.now() };
+  await ctx.scheduler.runAfter(
+    0,
+    internal.sweeps.eraseHeads,
+    projectKey === undefined ? rest : { ...rest, projectKey },
+  );
 }
 
 async function findChunk(ctx: Writing, head: Doc<"transcriptHeads">, chunkId: string) {

@@ -194,6 +194,19 @@ describe("transcripts", () => {
     expect((await load()).chunks).toMatchObject([{ seq: 1 }]);
   });
 
+  test("are deleted however many subagents they have, and none that is written anew", async () => {
+    vi.useFakeTimers();
+    for (let n = 0; n < 501; n++) await append([chunk()], { subpath: `agents/${n}` });
+    vi.setSystemTime(Date.now() + 60_000);
+    await write(ada, api.transcripts.remove, { session, claudeSessionId: "c" });
+    vi.setSystemTime(Date.now() + 60_000);
+    await append([chunk()], { subpath: "new" });
+    await finishJobs(backend);
+    const { transcripts, transcriptHeads } = await everything(backend);
+    expect(transcriptHeads).toMatchObject([{ subpath: "new" }]);
+    expect(transcripts).toHaveLength(1);
+  });
+
   test("with a chunk that fits no document, or has no data, are refused", async () => {
     const big = chunk({ data: bytes(1024 * 1024) });
     expect(await refused(append([big]))).toMatchObject({ code: "TooLarge", clientId: big.chunkId });
