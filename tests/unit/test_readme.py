@@ -60,7 +60,7 @@ def test_settings_are_right() -> None:
     traits = IPyClaude.class_traits(config=True)
     assert sorted(name for name, _ in rows) == sorted(traits)
     for name, variable in rows:
-        named = re.findall(r"\((IPYCLAUDE_\w+)[,)]", traits[name].help)
+        named = re.findall(r"\(((?:IPYCLAUDE|CONVEX)_\w+)[,)]", traits[name].help)
         assert named == ([variable] if variable else []), name
 
 

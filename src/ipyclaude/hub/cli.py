@@ -76,9 +76,16 @@ def _config(options: argparse.Namespace) -> int:
     return 0
 
 
+def _tell_if_new(path: str) -> None:
+    # A misspelt path would else give Convex keys by which no issuer signs, without a word.
+    if not Path(path).exists():
+        sys.stderr.write(f"{path} did not exist: new keys are made in it.\n")
+
+
 def _rotate(options: argparse.Namespace) -> int:
     from .keys import JWKS_MAX_AGE, KeyFile
 
+    _tell_if_new(options.key_file)
     made = KeyFile(Path(options.key_file)).rotate()
     sys.stdout.write(f"The key {made.kid} is published now and signs in {JWKS_MAX_AGE} s.\n")
     return 0
@@ -88,6 +95,7 @@ def _jwks(options: argparse.Namespace) -> int:
     from .issuer import MOST_LIFETIME
     from .keys import KeyFile, published
 
+    _tell_if_new(options.key_file)
     keys = published(KeyFile(Path(options.key_file)).load(), time.time(), MOST_LIFETIME)
     text = json.dumps({"keys": [key.public() for key in keys]})
     if options.url:
