@@ -94,10 +94,14 @@ def check_cli(settings: IPyClaude) -> Finding:
     return Finding("Claude CLI", f"{done.stdout.strip()} at {path}")
 
 
-def check_login() -> Finding:
-    """A login or a key; its value is never read."""
+def check_login(cli: Path | None = None) -> Finding:
+    """A login or a key; its value is never read. `cli` is the program that would ask."""
     login = find_login()
-    return Finding("Claude login", login or "none found", "" if login else NO_LOGIN_FIX)
+    if login:
+        return Finding("Claude login", login)
+    # The SDK's own program is on nobody's PATH.
+    program = "claude" if shutil.which("claude") else str(cli or "claude")
+    return Finding("Claude login", "none found", NO_LOGIN_FIX.format(program=program))
 
 
 def check_store(settings: IPyClaude) -> Finding:
@@ -189,7 +193,7 @@ def findings() -> Iterator[Finding]:
         settings = None
     if settings is not None:
         yield check_cli(settings)
-    yield check_login()
+    yield check_login(find_cli(settings) if settings is not None else None)
     if settings is not None:
         yield check_store(settings)
         yield from check_others(settings)

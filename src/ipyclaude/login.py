@@ -19,7 +19,7 @@ _VARIABLES = {
 }
 
 NO_LOGIN_FIX = (
-    "Run `claude` once in a terminal and sign in, or set ANTHROPIC_API_KEY "
+    "Run `{program}` once in a terminal and sign in, or set ANTHROPIC_API_KEY "
     "or CLAUDE_CODE_OAUTH_TOKEN."
 )
 

@@ -49,9 +49,13 @@ def test_no_login_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
-    finding = doctor.check_login()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = doctor.check_login(tmp_path / "_bundled" / "claude")
     assert not finding.ok
-    assert "sign in" in finding.fix
+    assert "_bundled/claude` once in a terminal and sign in" in finding.fix
+    program = tmp_path / "claude"
+    program.touch(mode=0o755)
+    assert "Run `claude` once" in doctor.check_login(tmp_path / "_bundled" / "claude").fix
 
 
 def test_the_bundled_cli_runs(settings: IPyClaude) -> None:

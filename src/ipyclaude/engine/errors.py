@@ -108,7 +108,8 @@ def _from_api(status: int | None, text: str, kind: str | None) -> EngineError:
         return NotLoggedIn(
             "Claude is not logged in here.",
             why=text,
-            fix="Run `claude` in a terminal and log in, or set ANTHROPIC_API_KEY, then ask again.",
+            fix="Run `claude` in a terminal and log in, or set ANTHROPIC_API_KEY, then ask again;"
+            " ipyclaude doctor says where that program is.",
         )
     if status in (401, 403) or kind == "authentication_failed":
         return BadKey(
