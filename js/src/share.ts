@@ -1,7 +1,7 @@
 /** Letting somebody into a session: as what, and the line that they run. */
 
 import { copyButton } from "./actions";
-import { button, h } from "./dom";
+import { button, focusIn, h } from "./dom";
 import { Failure } from "./failure";
 import type { Page } from "./page";
 import type { SessionInfo, ShareResult } from "./wire";
@@ -12,7 +12,11 @@ const ROLES = { viewer: "to read", editor: "to write too" } as const;
 export function shareRow(page: Page, session: SessionInfo, row: HTMLElement): void {
   const next = row.nextElementSibling;
   if (next?.matches('[data-ipc="share-form"]')) next.remove();
-  else row.after(form(page, session));
+  else {
+    row.after(form(page, session));
+    // Whoever asked for the form goes on in it.
+    row.nextElementSibling?.querySelector("select")?.focus();
+  }
 }
 
 function form(page: Page, session: SessionInfo): HTMLElement {
@@ -33,6 +37,8 @@ function form(page: Page, session: SessionInfo): HTMLElement {
   );
   const run = async (): Promise<void> => {
     failure.clear();
+    // A button that is disabled loses the focus.
+    const had = focusIn(el);
     make.disabled = true;
     try {
       const chosen = role.value as keyof typeof ROLES;
@@ -42,6 +48,7 @@ function form(page: Page, session: SessionInfo): HTMLElement {
       failure.show(error);
     }
     make.disabled = false;
+    if (had) (made.querySelector("button") ?? make).focus();
   };
   return el;
 }

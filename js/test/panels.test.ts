@@ -75,11 +75,14 @@ describe("the panels", () => {
     await frame();
     expect(all(el, "session")[1]?.textContent).toContain("Ann's · you may read");
     one(el, "share-session").click();
-    one<HTMLSelectElement>(el, "share-role").value = "editor";
+    const role = one<HTMLSelectElement>(el, "share-role");
+    expect(document.activeElement).toBe(role);
+    role.value = "editor";
     one(el, "share-make").click();
     expect(last(model)).toMatchObject({ type: "share", session_id: "s-1", role: "editor" });
     await frame();
     expect(one(el, "share-line").textContent).toContain("%claude_session join ABC");
+    expect(document.activeElement).toBe(one(one(el, "share-line"), "copy"));
     one(el, "share-session").click();
     expect(all(el, "share-form")).toEqual([]);
   });
