@@ -55,6 +55,8 @@ class Writer:
         self._packer = ThreadPoolExecutor(1, thread_name_prefix="ipyclaude-pack")
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="ipyclaude-keep")
         self._storing: Future[None] | None = None
+        #: Claude's ids of the sessions that it stores.
+        self._being_stored = frozenset[str]()
         self._waiting = list[_Waiting]()
         self._size = 0
 
@@ -86,6 +88,7 @@ class Writer:
         """Have stored what was read of this session."""
         if any(portion.claude_id == claude_id for portion, _ in self._waiting):
             self.store()
+        if claude_id in self._being_stored:
             self._stored()
 
     def store(self) -> None:
@@ -95,13 +98,14 @@ class Writer:
         if waiting:
             # Not while it is written: each row would wait for its turn with Python's lock.
             written = threading.Event()
+            self._being_stored = frozenset(portion.claude_id for portion, _ in waiting)
             self._storing = self._keeper.submit(self._write, waiting, written)
             self._storing.add_done_callback(lambda _: written.set())
             written.wait()
 
     def _stored(self) -> None:
         """Wait for the commit; raise if it failed."""
-        storing, self._storing = self._storing, None
+        storing, self._storing, self._being_stored = self._storing, None, frozenset[str]()
         if storing is not None:
             storing.result()
 

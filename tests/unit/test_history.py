@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 from claude_agent_sdk import fold_session_summary
 
-from ipyclaude import history
+from ipyclaude import history, history_writer
 from ipyclaude.exceptions import HistoryError, StoreLocked
 from ipyclaude.history import ImportReport, find_history, import_history
 from ipyclaude.messages import SessionInfo, ThinkingBlock, UnknownBlock
+from ipyclaude.store import _chunks, _imports
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.store.transcripts import TranscriptStore
 
@@ -287,6 +289,32 @@ def _state(folder: Path) -> list[tuple[str, str, int]]:
     return [
         (str(p), hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in files
     ]
+
+
+def test_a_session_that_is_just_being_stored_is_known(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second file of one session is read once the first is stored: it is skipped, as ever."""
+    looked, session = threading.Event(), _imports.session
+
+    def look(*args: Any) -> Any:
+        found = session(*args)
+        if args[1] == "claude_session_id" and scene.progress:  # it is the second file's turn
+            looked.set()
+        return found
+
+    def write(*args: Any) -> None:
+        looked.wait(0.5)
+        store(*args)
+
+    store = _chunks.write
+    monkeypatch.setattr(_imports, "session", look)
+    monkeypatch.setattr(history_writer, "write", write)
+    monkeypatch.setattr(history_writer, "_ENOUGH", 1)
+    scene.write(scene.user("one"))
+    scene.write(scene.user("two"), path=scene.path.parent.parent / "-other" / scene.path.name)
+    assert len(scene.run().skipped) == 1
+    assert len(scene.store.sessions()) == 1
 
 
 def test_what_is_skipped(scene: Scene) -> None:
