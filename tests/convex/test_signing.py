@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,21 @@ async def test_somebody_else_signs_in(
     async with running(other):
         await other.replica.settled()
         assert other.store.sessions() == []
+
+
+async def test_who_signs_in_twice_at_once_leaves_nothing_behind(
+    convex: ConvexServer, make_token: MakeToken, tmp_path: Path
+) -> None:
+    """However often it begins anew, and be it closed meanwhile, the parts of it run once."""
+    machine = Machine(convex.url, make_token(f"ada-{new_id()}"), tmp_path / "a" / "store.sqlite3")
+    before = asyncio.all_tasks()
+    async with running(machine):
+        await machine.until(lambda: machine.replica.standing().sync == "synced")
+        await asyncio.gather(*(machine.replica.sign_in_anew() for _ in range(3)))
+        await machine.until(lambda: machine.replica.standing().sync == "synced")
+        runs = [task for task in asyncio.all_tasks() if "Replica._run" in repr(task)]
+        assert len(runs) == 1
+        anew = [asyncio.ensure_future(machine.replica.sign_in_anew()) for _ in range(2)]
+        await asyncio.sleep(0)
+    await asyncio.wait(anew)
+    assert asyncio.all_tasks() <= before

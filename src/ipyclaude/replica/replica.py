@@ -103,6 +103,9 @@ class Replica:
         self._me: str | None = None
         self._told: str | None = None
         self._anew: asyncio.Task[None] | None = None
+        #: Who begins anew waits for whoever does so just then: nobody's tasks are left behind.
+        self._changing = asyncio.Lock()
+        self._closed = False
         #: What the server calls this machine's person; empty until it was asked.
         self.name = ""
         #: By how much the server's clock is ahead of ours, in ms.
@@ -169,14 +172,16 @@ class Replica:
 
     async def close(self) -> None:
         """End everything; what waits stays in the outbox."""
+        self._closed = True
         for stop in self._stops:
             stop()
         await self.company.part()
         await self._opened.close()
-        tasks = [*self._tasks, *(task for task in (self._anew, self._listing) if task is not None)]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        async with self._changing:
+            tasks = [*self._tasks, *(t for t in (self._anew, self._listing) if t is not None)]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._transcripts.close()
         await self._cloud.close()
         await self._meter.note()
@@ -184,14 +189,17 @@ class Replica:
 
     async def sign_in_anew(self) -> None:
         """Go on as who is signed in now, if this file belongs to that account; else stand still."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._took_turn(False)
-        self._signed_in.clear()
-        self._me = self._told = None
-        self._cloud.reconnect()
-        self._begin()
+        async with self._changing:
+            if self._closed:
+                return
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._took_turn(False)
+            self._signed_in.clear()
+            self._me = self._told = None
+            self._cloud.reconnect()
+            self._begin()
 
     def _is_user(self, user: str | None) -> None:
         """Begin anew where our identity has become another user's: it was linked, or unlinked."""
