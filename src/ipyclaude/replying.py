@@ -9,6 +9,7 @@ from typing import Any
 
 from .messages import Approval, Scope
 from .permissions import suggest
+from .seen import on_one_line
 from .terminal import approval_text
 
 #: What of a call's input may be edited before it runs: the first of these that it has.
@@ -50,7 +51,9 @@ def read_reply(
     pattern = approval.pattern or suggest(approval.tool_name, approval.input)
     question = f"[y] once  [s] this session  [a] always {pattern}  {'[e] edit  ' * may_edit}"
     while True:
-        word, _, reason = read(f"{question}[n] no, because… > ").strip().partition(" ")
+        # A rule made of the call's words can't write over what is asked (S11).
+        said = read(on_one_line(f"{question}[n] no, because… > "))
+        word, _, reason = said.strip().partition(" ")
         letter = _WORDS.get(word.lower(), word.lower())
         if letter in _CHOICES:
             allow, scope = _CHOICES[letter]
