@@ -77,6 +77,7 @@ class RunPython:
             await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             watchdog.stop()  # the turn is being stopped
+            running.cancel()
             raise
         finally:
             waiting.cancel()
@@ -100,6 +101,8 @@ class RunPython:
         seen: list[Ran] = []
 
         def job() -> None:
+            if watchdog.stopped:
+                return  # while it waited for the kernel
             ran = run_code(self._shell, code, watchdog)
             seen.append(ran)
             if ran.interrupted and not watchdog.fired:
