@@ -69,8 +69,9 @@ def only_here(count: int) -> list[Row]:
     """Offer to send what was made without Convex."""
     if not count:
         return []
-    words = "1 session is" if count == 1 else f"{count:,} sessions are"
-    return [("only here", f"{words} on this machine only: %claude_session sync --all sends them")]
+    words, sent = ("1 session is", "it") if count == 1 else (f"{count:,} sessions are", "them")
+    offer = f"%claude_session sync --all sends {sent}"
+    return [("only here", f"{words} on this machine only: {offer}")]
 
 
 def people_rows(people: People) -> list[Row]:

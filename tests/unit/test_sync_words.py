@@ -99,6 +99,7 @@ def test_what_is_only_here_is_offered() -> None:
     [(_, one)] = sync_words.only_here(1)
     [(_, many)] = sync_words.only_here(1200)
     assert "1 session is" in str(one)
+    assert str(one).endswith("sends it")
     assert "1,200 sessions are" in str(many)
     assert "sync --all" in str(many)
 

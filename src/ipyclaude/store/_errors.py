@@ -112,7 +112,7 @@ def from_os(error: OSError, path: Path) -> StoreError:
     return StoreUnavailable(
         f"The folder of the store {path} can't be used.",
         f"The system says: {error.strerror or error}.",
-        "Check the folder and its permissions, or choose another file in the settings.",
+        "Check the folder and its permissions, or set IPYCLAUDE_DATA_DIR to another.",
     )
 
 

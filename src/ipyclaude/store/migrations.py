@@ -265,7 +265,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             raise StoreTooNew(
                 f"The store {path} was written by a newer ipyclaude.",
                 f"Its schema is version {done}; this ipyclaude knows {len(MIGRATIONS)}.",
-                "Upgrade ipyclaude, or choose another file in the settings. Nothing was changed.",
+                "Upgrade ipyclaude, or set IPYCLAUDE_DATA_DIR to another. Nothing was changed.",
             )
         if done == len(MIGRATIONS):
             return
