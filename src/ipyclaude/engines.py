@@ -127,9 +127,12 @@ class Engines:
             # What Claude said has an entry in its transcript.
             needed = any(message.uuid is not None for message in said)
             self.sync.fetch_memory(info, needed=needed)
-        known = session.options.session_id
+        # Another server may have begun another memory since this session was opened.
+        known = memory_of(info) if info.claude_session_id else session.options.session_id
+        if self.transcripts.all_apart(known):
+            known = str(uuid4())  # the CLI can't go on from a memory in which nothing was said
         resume = known if self.transcripts.has(known) else None
-        session.options = replace(session.options, resume=resume)
+        session.options = replace(session.options, session_id=known, resume=resume)
 
     def _lent(self, session: Session) -> tuple[Tool, ...]:
         def asked(name: str) -> Any:

@@ -183,3 +183,18 @@ def test_memory_does_not_follow_a_turn_that_was_kept_apart(
     assert transcripts.load_now(key("p")) == lines
     store.put(notice_message(notice, info.client_id, "ours"))
     assert transcripts.load_now(key("p")) == lines[:3]
+
+
+def test_a_memory_is_all_apart_once_each_of_its_turns_was(
+    store: SqliteStore, transcripts: TranscriptStore
+) -> None:
+    """Nothing is left then that the CLI could go on from, until something is said anew (S4)."""
+    info = SessionInfo(name="s", cwd="", claude_session_id="s")
+    transcripts.append_now(key("p"), [entry(None, type="mode"), entry("ours")])
+    store.put(info)
+    assert not transcripts.all_apart("s")
+    store.put(notice_message(forked_notice("s", "s-fork"), info.client_id, "ours"))
+    assert transcripts.all_apart("s")
+    transcripts.append_now(key("p"), [entry("theirs")])
+    assert not transcripts.all_apart("s")
+    assert not transcripts.all_apart("unknown")

@@ -95,6 +95,16 @@ class TranscriptStore:
         with self._store.database.reading() as db:
             return _chunks.elsewhere(db, Key("", session_id)) is not None
 
+    def all_apart(self, session_id: str) -> bool:
+        """Say whether all that was said in a transcript went to copies, so none is left here."""
+        with self._store.database.reading() as db:
+            project = _chunks.elsewhere(db, Key("", session_id))
+            forked = _crossing.forked(db, session_id) if project is not None else ()
+        if project is None or not forked:
+            return False
+        left = self.load_now({"project_key": project, "session_id": session_id}) or ()
+        return not any(entry.get("type") in ("user", "assistant") for entry in left)
+
     def holds(self, session_id: str, uuid: str) -> bool:
         """Say whether a session's transcript has the entry of this uuid."""
         with self._store.database.reading() as db:
