@@ -207,7 +207,7 @@ async def test_only_turns_that_were_crossed_are_kept_apart(
         theirs = (await turn).turn.turn_id
         assert apart[0].asked == [(late, {theirs})] * 2
         await near.flushed()
-        await far.until(lambda: (far.store.session("one") or info).holder is None)
+        await other.there.settled()
         await alone.ask("?")
         for machine in (far, near):
             await machine.flushed()
@@ -243,3 +243,28 @@ async def test_what_the_server_took_already_crosses_nothing(
         way.mend()
         await far.flushed()
         assert apart.asked == []
+
+
+@pytest.mark.asyncio
+async def test_a_crossing_is_found_behind_a_row_that_is_refused(
+    make: Make, far: Machine, way: Relay
+) -> None:
+    """What is sent in parts, since something of it is refused, asks for each part (S4)."""
+    near = make("near")
+    async with running(far, near):
+        info = await shared(far, near)
+        apart = Apart(far)
+        apart.asked.append(([], set()))  # nothing is in the way
+        alone, other = Desk(far, info, say("far")), Desk(near, info, say("near"))
+        way.cut()
+        await far.until(lambda: far.cloud.state.kind == "offline")
+        late = (await alone.ask("?")).turn.turn_id
+        refused = far.messages(info.client_id)[0].model_copy(
+            update={"client_id": new_id(), "turn_id": "", "cost": float("inf")}
+        )
+        far.store.put(refused)
+        theirs = (await other.ask("!")).turn.turn_id
+        await near.flushed()
+        way.mend()
+        await far.until(lambda: len(apart.asked) > 1)
+        assert apart.asked[1] == ([late], {theirs})

@@ -170,9 +170,12 @@ class Drain:
         parcels = cut(parcels) if parcels else parcels
         if not parcels or is_deletion(parcels[0]):
             return parcels, None
+        return parcels, self._build(parcels)
+
+    def _build(self, parcels: Sequence[Parcel]) -> Batch:
         batch = build(parcels, self._server)
         self._crossings.ask(batch)
-        return parcels, batch
+        return batch
 
     async def _may_send(self) -> bool:
         if self._cloud.state.kind != "online" or self._pace.stopped() or not self._allowed():
@@ -225,7 +228,8 @@ class Drain:
             if is_deletion(parcels[0]):
                 await self._delete(parcels[0])
             else:
-                await self._append(batch or await asyncio.to_thread(build, parcels, self._server))
+                batch = batch or await asyncio.to_thread(self._build, parcels)
+                await self._append(batch)
         except (VersionMismatch, SignedOut):
             raise
         except CloudRefused as error:
