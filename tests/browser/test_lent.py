@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from live_notebook import Desk, LabNotebook
+from live_notebook import Desk, LabNotebook, part
 from playwright.sync_api import expect
 
 from ipyclaude.testing import Reply, tool
@@ -49,3 +49,41 @@ def test_cells_are_put_changed_run_and_deleted_and_it_is_undone(desk: Desk, app:
     assert [cell.id for cell in notebook.save().cells] == ids
     notebook.run(4)
     expect(notebook.output(4)).to_contain_text("No turn has changed a cell")
+
+
+def test_a_cell_that_failed_is_fixed_and_all_of_it_is_taken_back(desk: Desk) -> None:
+    """What goes along is seen before, without secrets; the fix is allowed by clicks, each with what
+    it does in sight; `undo` gives back the cell and takes the file away (S6, S12).
+    """
+    failing = "password = 'hunter2isgood'\nsteps = [1, 0]\nprint(password)\n1 / steps[1]"
+    lines = ["%claude_session context", "%claude fix", "%claude explain", "%claude_session undo"]
+    nb = desk.open(failing, *lines)
+    ids = [cell.id for cell in nb.save().cells]
+    notes = (nb.server.root / nb.path).with_name("notes.md")
+    nb.start(1)
+    expect(nb.output(1)).to_contain_text("ZeroDivisionError")
+    nb.run(2)
+    expect(nb.output(2)).to_contain_text("1 / steps[1]")
+    expect(nb.output(2)).not_to_contain_text("hunter2isgood")
+
+    fixed = failing.replace("steps[1]", "steps[0]")
+    write = Reply(tool("Write", {"file_path": str(notes), "content": "Mind the zero.\n"}))
+    desk.model.script(_call("edit_cell", cell=ids[1], source=fixed), write, "Fixed.", "A zero.")
+    nb.start(3)
+    for sight in ("1 / steps[0]", "Mind the zero."):
+        asked = nb.hook(3, "approval", "pending").filter(has_text=sight)
+        part(asked, "allow-once").click()
+    expect(nb.output(3).get_by_text("Fixed.")).to_be_visible()
+    nb.wait_done(3)
+    assert nb.save().cells[1].source == fixed
+    assert notes.read_text() == "Mind the zero.\n"
+    nb.run(4)
+    expect(nb.output(4)).to_contain_text("A zero.")
+    told = desk.model.requests[0].text
+    assert "ZeroDivisionError" in told
+    assert "hunter2isgood" not in told
+
+    nb.start(5)
+    expect(nb.output(5)).to_contain_text("notes.md is gone again")
+    assert nb.save().cells[1].source == failing
+    assert not notes.exists()
