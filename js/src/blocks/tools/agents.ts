@@ -48,5 +48,5 @@ export const taskCreate: ToolView = {
 export const taskUpdate: ToolView = {
   icon: "list",
   label: "To-do",
-  summary: (input) => [`#${input.taskId ?? ""}`, text(input.status)].join(" "),
+  summary: (input) => `#${input.taskId ?? ""} ${text(input.status).replaceAll("_", " ")}`,
 };
