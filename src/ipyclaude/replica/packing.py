@@ -137,7 +137,7 @@ def unpack_blocks(row: dict[str, Any], file: bytes | None = None) -> tuple[Conte
     text = _text_of(packed)
     if _is_deep(text):
         return (_as_text("value", text),)
-    return tuple(parse_block(raw) for raw in _list(_load(text)))
+    return tuple(parse_block(raw) for raw in _list(_parse(text)))
 
 
 def unpack_values(row: dict[str, Any], file: bytes | None = None) -> list[Any]:
@@ -189,6 +189,11 @@ def _dump(value: object) -> str:
 def _load(text: str) -> Any:
     if _is_deep(text):
         raise _foreign(f"it nests deeper than {DEEPEST} levels")
+    return _parse(text)
+
+
+def _parse(text: str) -> Any:
+    """Read JSON that is known not to nest too deeply."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -206,7 +211,7 @@ def _list(values: object) -> list[Any]:
 
 
 def _block(kind: str, text: str) -> ContentBlock:
-    return _as_text(kind, text) if _is_deep(text) else parse_block(_load(text))
+    return _as_text(kind, text) if _is_deep(text) else parse_block(_parse(text))
 
 
 def _as_text(kind: str, text: str) -> UnknownBlock:
