@@ -7,7 +7,6 @@ short could never be asked again.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from uuid import uuid4
 
 from claude_agent_sdk import project_key_for_directory
 
+from ..jsonl import entries_of, is_conversation
 from . import EngineOptions
 
 
@@ -27,8 +27,8 @@ async def settled(wanted: EngineOptions, transcripts: Any) -> tuple[EngineOption
     path = _file(wanted)
     if not path.is_file():
         return wanted, None
-    entries = await asyncio.to_thread(_read, path)
-    if not any(entry.get("type") in ("user", "assistant") for entry in entries):
+    entries = await asyncio.to_thread(lambda: entries_of(path.read_bytes()))
+    if not is_conversation(entries):
         # Nothing was said in it: the CLI would neither resume it nor begin it again.
         return replace(wanted, session_id=str(uuid4())), None
     key = {"project_key": path.parent.name, "session_id": path.stem}
@@ -42,17 +42,3 @@ def _file(wanted: EngineOptions) -> Path:
     folder = Path(env.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
     project = project_key_for_directory(wanted.cwd)
     return folder / "projects" / project / f"{wanted.session_id}.jsonl"
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Read a file's lines; a last one that a kill cut short is none."""
-    entries: list[dict[str, Any]] = []
-    # Not `splitlines`: what people write has line breaks that JSON leaves as they are.
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            entry: Any = json.loads(line.decode("utf-8"))
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            entries.append(entry)  # pyright: ignore[reportUnknownArgumentType]
-    return entries

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..jsonl import entries_of
+
 Entry = dict[str, Any]
 #: A chunk as it is stored: how many entries, and their compressed texts.
 Packed = tuple[int, bytes]
@@ -81,16 +83,7 @@ def pack(texts: Iterable[bytes]) -> list[Packed]:
 
 def entries(chunks: Iterable[bytes]) -> list[Entry]:
     """Read chunks; a line that can't be read (an import keeps what was never JSON) is left out."""
-    found = list[Entry]()
-    for chunk in chunks:
-        for line in zlib.decompress(chunk).split(b"\n"):
-            try:
-                entry = json.loads(line.decode("utf-8"))
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(entry, dict):
-                found.append(entry)  # pyright: ignore[reportUnknownArgumentType]
-    return found
+    return [entry for chunk in chunks for entry in entries_of(zlib.decompress(chunk))]
 
 
 def _cut(texts: Iterable[bytes]) -> Iterable[list[bytes]]:

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..jsonl import is_conversation
 from . import _chunks, _crossing
 from ._chunks import Place
 from ._lines import Key, Line, entries, line_of, pack
@@ -103,7 +104,7 @@ class TranscriptStore:
         if project is None or not forked:
             return False
         left = self.load_now({"project_key": project, "session_id": session_id}) or ()
-        return not any(entry.get("type") in ("user", "assistant") for entry in left)
+        return not is_conversation(left)
 
     def holds(self, session_id: str, uuid: str) -> bool:
         """Say whether a session's transcript has the entry of this uuid."""
