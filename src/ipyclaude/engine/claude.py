@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +39,7 @@ from .steering import Steering
 from .tools import make_server
 
 # What goes wrong is raised as one of our errors; the SDK's log lines must not reach a cell.
+_log = logging.getLogger(__name__)
 logging.getLogger("claude_agent_sdk").addHandler(logging.NullHandler())
 
 #: Changed on a running process by a control request; everything else needs a new process.
@@ -172,9 +172,11 @@ class ClaudeEngine:
             self._turns.put_nowait(None)
             if self._busy and self._client is not None and self._lines is not None:
                 # Else the CLI goes on with the turn, until it is killed five seconds later.
-                with contextlib.suppress(Exception):
+                try:
                     await asyncio.wait_for(self._client.interrupt(), _END_SECONDS)
                     await asyncio.wait([owner], timeout=_END_SECONDS)
+                except Exception as error:  # noqa: BLE001 - it is ended all the same
+                    _log.debug("The running turn could not be interrupted: %r", error)
             if self._busy:
                 owner.cancel()
             await asyncio.wait([owner])
