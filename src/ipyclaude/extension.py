@@ -262,7 +262,7 @@ class App:
         """Say how many changes of each session have yet to go; None where sessions stay here."""
         if self.sync is None:
             return None
-        rows = {each: Replication(self.store).waiting(each).rows for each in session_ids}
+        rows = {each: self.sync.replica.waiting(each).rows for each in session_ids}
         return {each: count for each, count in rows.items() if count}
 
     @property

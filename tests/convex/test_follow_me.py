@@ -137,12 +137,15 @@ def test_nobody_pays_twice(start: Start, model: ScriptedModel) -> None:
 
 
 def test_without_its_memory(start: Start, model: ScriptedModel) -> None:
-    """Where transcripts stay at home, another server reads, and says why it can't go on."""
+    """Where transcripts stay at home, nothing of them waits to be sent; another server reads, and
+    says why it can't go on."""
     a = start("a", IPYCLAUDE_REPLICATE_TRANSCRIPTS="0")
     model.script(Reply(text("A secret.")))
     a.run("%claude_session new quiet")
     a.run("%%claude\nTell me")
     wait_sent(a, "transcript")
+    listed = a.chat("quiet").ask("sessions", query="quiet", limit=9, offset=0)
+    assert (listed["replicates"], listed["waiting"]) == (True, {})
     b = start("b")
     b.run("%claude_session open quiet")
     page = b.chat("quiet")

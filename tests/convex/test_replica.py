@@ -304,7 +304,8 @@ async def test_transcripts_read_through(make: Make) -> None:
 
 
 async def test_transcripts_that_stay_here(make: Make) -> None:
-    """With `replicate_transcripts` off the messages go, and Claude's own memory does not."""
+    """With `replicate_transcripts` off the messages go, and Claude's own memory does not, until
+    the setting is turned on: then all of it does."""
     a, b = make("a", replicate_transcripts=False), make("b")
     info = SessionInfo(name="one", cwd="", claude_session_id="c")
     key: Any = {"project_key": "p", "session_id": "c"}
@@ -316,6 +317,11 @@ async def test_transcripts_that_stay_here(make: Make) -> None:
         await b.opened("one")
         assert b.texts(info.client_id) == ["hello"]
         assert await b.transcripts.load(key) is None
+    a, b = make("a"), make("b")
+    async with running(a, b):
+        await a.flushed()
+        assert await b.transcripts.fetch("c")
+        assert await b.transcripts.load(key) == [{"type": "user", "uuid": "1"}]
 
 
 async def test_another_account(make: Make, make_token: MakeToken) -> None:

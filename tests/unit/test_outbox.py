@@ -82,6 +82,10 @@ def test_kinds_that_stay_here(
     assert [p.row.kind for p in replication.parcels(**kept)] == ["session"]  # pyright: ignore[reportArgumentType]
     assert replication.waiting(without=["transcript"]).rows == 1
     assert replication.waiting().rows == 2
+    memory = [p.row for p in replication.parcels(limit=9, size=1 << 20)][1:]
+    replication.postpone(memory, "refused before it was to stay", park=True)
+    assert replication.parked(without=["transcript"]) == []
+    assert replication.parked() != []
 
 
 def test_chunks_go_and_come(tmp_path: Path, store: SqliteStore, info: SessionInfo) -> None:

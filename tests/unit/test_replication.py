@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from claude_agent_sdk import fold_session_summary
 from replicating import message, send_all, texts, todo_list
 
 from ipyclaude.messages import (
@@ -23,6 +24,7 @@ from ipyclaude.store import migrations
 from ipyclaude.store._values import dump
 from ipyclaude.store.replication import Replication, Span, Use
 from ipyclaude.store.sqlite import SqliteStore
+from ipyclaude.store.transcripts import TranscriptStore
 
 
 def test_merge_sends_nothing_back(store: SqliteStore, replication: Replication) -> None:
@@ -146,6 +148,22 @@ def test_deleted_elsewhere(store: SqliteStore, replication: Replication, info: S
     assert store.outbox() == []
     replication.merge([SessionInfo(name="never here", cwd="", deleted_at=1.0)])
     assert store.sessions() == []
+
+
+def test_memory_alone_keeps_no_session(
+    store: SqliteStore, replication: Replication, info: SessionInfo
+) -> None:
+    """Claude's memory, which may be one that is never sent, does not keep a session from going
+    that was deleted elsewhere."""
+    store.put(info)
+    send_all(replication)
+    TranscriptStore(store, fold=fold_session_summary).append_now(
+        {"project_key": "p", "session_id": "c"}, [{"type": "user", "uuid": "1"}]
+    )
+    assert [row.kind for row in store.outbox()] == ["transcript"]
+    replication.merge([info.model_copy(update={"deleted_at": 5.0})])
+    assert store.session(info.client_id) is None
+    assert store.outbox() == []
 
 
 def test_leases_of_others(store: SqliteStore, replication: Replication, info: SessionInfo) -> None:

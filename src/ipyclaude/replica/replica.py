@@ -333,7 +333,7 @@ class Replica:
         if state.kind != "online":
             return Standing("offline", waiting, state.detail, error)
         if waiting.parked:
-            rows = self.replication.parked(1)
+            rows = self.replication.parked(1, without=self._without)
             why = rows[0].parked or "" if rows else ""
             return Standing("refused", waiting, why, error)
         return Standing(self._going(waiting), waiting, state.detail, error)
@@ -354,7 +354,7 @@ class Replica:
 
     def parked(self) -> list[OutboxRow]:
         """Return what the server refused, each with its reason."""
-        return self.replication.parked()
+        return self.replication.parked(without=self._without)
 
     async def note_use(self) -> None:
         """Let the store know what was used up to now."""

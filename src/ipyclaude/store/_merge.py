@@ -203,8 +203,14 @@ def _tell(batch: Batch, session_id: str, old: SessionInfo | None) -> None:
 
 
 def _unsent(db: sqlite3.Connection, session_id: str) -> bool:
+    """Say whether something of a session was never sent that somebody would miss.
+
+    Claude's memory is nothing without its session, and may be one that is never to be sent.
+    """
     row = db.execute(
-        "SELECT 1 FROM outbox WHERE session_id = ? AND kind <> 'session' LIMIT 1", (session_id,)
+        "SELECT 1 FROM outbox WHERE session_id = ? AND kind NOT IN ('session', 'transcript')"
+        " LIMIT 1",
+        (session_id,),
     ).fetchone()
     return row is not None
 

@@ -104,10 +104,12 @@ def forget(db: sqlite3.Connection, session_id: str) -> None:
     db.execute("DELETE FROM outbox WHERE session_id = ?", (session_id,))
 
 
-def pending(db: sqlite3.Connection, limit: int, *, parked: bool) -> list[OutboxRow]:
+def pending(
+    db: sqlite3.Connection, limit: int, *, parked: bool, without: Collection[Kind] = ()
+) -> list[OutboxRow]:
     """Return the next rows to send, oldest first; with `parked`, those that are parked."""
-    where = "IS NOT NULL" if parked else "IS NULL"
-    rows = db.execute(f"{_ROWS} WHERE parked {where} ORDER BY id LIMIT ?", (limit,))
+    where = f"parked IS {'NOT ' if parked else ''}NULL AND kind NOT IN ({marks(without)})"
+    rows = db.execute(f"{_ROWS} WHERE {where} ORDER BY id LIMIT ?", (*without, limit))
     return [OutboxRow(*row) for row in rows]
 
 

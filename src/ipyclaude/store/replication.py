@@ -186,9 +186,10 @@ class Replication:
         with self._store.database.reading() as db:
             return Waiting(*_outbox.counts(db, without, session_id))
 
-    def parked(self, limit: int = 100) -> list[OutboxRow]:
+    def parked(self, limit: int = 100, *, without: Collection[Kind] = ()) -> list[OutboxRow]:
         """Return the rows that the server refused, oldest first, each with its reason."""
-        return self._store.outbox(limit, parked=True)
+        with self._store.database.reading() as db:
+            return _outbox.pending(db, limit, parked=True, without=without)
 
     def retry(self, session_id: str | None = None) -> int:
         """Let what is parked be tried again; return how many rows."""
