@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 #: Messages among which an answer tells that Claude has something to remember.
 _LOOK_BACK = 200
+CONTEXT_SECONDS = 5.0  # how long what goes along with a prompt may take to gather
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -82,8 +83,16 @@ class Engines:
             on_file=self._keeper(session),
         )
 
-    def goes_along(self, session_id: str) -> tuple[ContentBlock, ...]:
-        """Return what goes along with a prompt by itself (not on the loop)."""
+    async def goes_along(self, session_id: str) -> tuple[ContentBlock, ...]:
+        """Return what goes along with a prompt by itself."""
+        await self.notebook.context.draw(session_id)
+        gathering = asyncio.to_thread(self._gathered, session_id)
+        try:
+            return await asyncio.wait_for(gathering, CONTEXT_SECONDS)
+        except asyncio.TimeoutError:
+            return ()  # a variable's own code hangs; the prompt goes without
+
+    def _gathered(self, session_id: str) -> tuple[ContentBlock, ...]:
         info = self.store.session(session_id)
         claude_id = (info.claude_session_id if info else None) or ""
         lost = unheard(self.store, session_id, lambda turn: self.transcripts.holds(claude_id, turn))

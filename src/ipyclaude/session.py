@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .engine import (
     Decision,
@@ -42,15 +43,13 @@ STOP_SECONDS = 5.0  # how long a stopped turn may take to end by itself
 #: An approved plan is carried out: the CLI leaves plan mode by itself.
 _LEAVES_PLAN_MODE = "ExitPlanMode"
 
-CONTEXT_SECONDS = 5.0  # how long what goes along with a prompt may take to gather
-
 EngineFactory = Callable[["Session"], Engine]
 #: Returns the options that a turn may run with, or raises.
 Guard = Callable[[EngineOptions], EngineOptions]
 #: Copies a session without the turns of these ids, which others wrote meanwhile.
 Rescue = Callable[["Session", frozenset[str]], Awaitable[SessionInfo]]
-#: Gives what goes along with a session's prompt by itself; called in a thread.
-ContextSource = Callable[[str], tuple[ContentBlock, ...]]
+#: Gives what goes along with a session's prompt by itself.
+ContextSource = Callable[[str], Coroutine[Any, Any, tuple[ContentBlock, ...]]]
 
 
 class Session:
@@ -77,6 +76,8 @@ class Session:
         self._permissions = permissions
         self._make_engine = make_engine
         self._context, self._rescue = context, rescue
+        #: What goes along with the turn's prompt, while it is gathered.
+        self._gathering: asyncio.Future[tuple[ContentBlock, ...]] | None = None
         self._engine: Engine | None = None
         #: Others wrote in the session since the engine's process read Claude's memory of it.
         self._behind = False
@@ -310,6 +311,9 @@ class Session:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return
         along = await self._along()
+        if turn.stopping:
+            yield TurnEnded(ResultBlock(outcome="stopped"))
+            return
         # By the turn's id its prompt is found in Claude's own memory.
         asking = engine.ask((*turn.question.content, *along), uuid=turn.question.turn_id)
         try:
@@ -324,11 +328,13 @@ class Session:
         """Return what goes along with the prompt; it is no part of what is stored as asked."""
         if self._context is None:
             return ()
-        gathering = asyncio.to_thread(self._context, self.info.client_id)
+        gathering = self._gathering = asyncio.ensure_future(self._context(self.info.client_id))
         try:
-            return await asyncio.wait_for(gathering, CONTEXT_SECONDS)
-        except asyncio.TimeoutError:
-            return ()  # a variable's own code hangs; the prompt goes without
+            await asyncio.wait({gathering})
+        finally:
+            gathering.cancel()
+            self._gathering = None
+        return () if gathering.cancelled() else gathering.result()
 
     def _note(self, event: EngineEvent) -> None:
         """Keep what is true of the session beyond the turn."""
@@ -365,6 +371,8 @@ class Session:
         if self._running is None:
             return
         self._running.stopping = True
+        if self._gathering is not None:
+            self._gathering.cancel()
         self._permissions.cancel(self.info.client_id)
         engine = self._engine
         if engine is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from ipyclaude.exceptions import TurnStopped, UsageMistake
+from ipyclaude.notebook import figures
 from ipyclaude.notebook.context import Along, Context, cell_text, fitting, tokens
 from ipyclaude.notebook.masking import MASK
 from ipyclaude.notebook.recording import Recorder
@@ -169,6 +171,65 @@ def test_plots_take_at_most_half_of_the_budget(shell: Any, recorder: Recorder) -
     along = context(shell, recorder)
     along.plots = True
     assert numbers(along.look("a")) == ["5", "7"]
+
+
+#: Stands for Kaleido, which needs a Chrome and seconds: a picture of 700 x 500 for each figure but
+#: the last of three.
+_DRAW = """
+import base64, json, sys
+png = b"\\x89PNG\\r\\n\\x1a\\n" + bytes(8) + (700).to_bytes(4, "big") + (500).to_bytes(4, "big")
+for figure in json.load(sys.stdin)[:2]:
+    print(base64.b64encode(png + figure["layout"]["title"].encode()).decode())
+"""
+
+
+def figure(shell: Any, title: str) -> None:
+    """Run a cell that shows a figure of plotly's, as plotly's renderer publishes it."""
+    data = {figures.FIGURE: {"data": [{"type": "bar"}], "layout": {"title": title}}}
+    run(shell, f"get_ipython().display_pub.publish({data!r})")
+
+
+def test_figures_of_plotly_are_drawn_to_go_along(
+    shell: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their place among the other plots; one that can't be drawn is told in words, and why."""
+    monkeypatch.setattr(figures, "_DRAW", _DRAW)
+    along = context(shell, recorder)
+    figure(shell, "nests")
+    asyncio.run(along.draw("a"))
+    assert along.look("a").pictures == ()
+    along.plots = True
+    plot(shell, 1)
+    figure(shell, "eggs")
+    asyncio.run(along.draw("a"))
+    made = along.look("a")
+    assert numbers(along.take("a")) == ["nests", "1", "eggs"]
+    assert "a plotly figure of bar; title 'nests'" in made.text
+    assert "Kaleido" not in made.text
+    assert tokens(made.text) < made.tokens <= 4_000
+    asyncio.run(along.draw("a"))
+    assert along.look("a").text == ""
+
+    for title in ("wings", "beaks", "feet"):
+        figure(shell, title)
+    asyncio.run(along.draw("a"))
+    made = along.take("a")
+    assert numbers(made) == ["wings", "beaks"]
+    assert "title 'feet'" in made.text
+    assert made.text.count("Claude sees no picture of it") == 1
+
+
+def test_a_figure_that_is_none_or_too_large_is_told_in_words(
+    shell: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's cell ends as ever, whatever is shown by that name, and in bounded memory."""
+    monkeypatch.setattr(figures, "MAX_FIGURE_CHARS", 1_000)
+    figure(shell, "x" * 1_000)
+    around = "around = []\naround.append(around)\n"
+    run(shell, f"{around}get_ipython().display_pub.publish({{{figures.FIGURE!r}: around}})")
+    assert recorder.count == 2
+    assert recorder.plots(0) == []
+    assert "a plotly figure of nothing" in context(shell, recorder).take("a").text
 
 
 def test_secrets_stay_here(shell: Any, recorder: Recorder) -> None:

@@ -38,7 +38,7 @@ from ipyclaude.messages import (
 )
 from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, TurnChanged
-from ipyclaude.session import Session
+from ipyclaude.session import ContextSource, Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
 from ipyclaude.testing.stores import MemoryStore
 
@@ -48,7 +48,12 @@ SID = "s" * 36
 class Bench:
     """A session on a scripted engine, with what it told its views."""
 
-    def __init__(self, *turns: Sequence[Step], store: MemoryStore | None = None) -> None:
+    def __init__(
+        self,
+        *turns: Sequence[Step],
+        store: MemoryStore | None = None,
+        context: ContextSource | None = None,
+    ) -> None:
         self.store = store or MemoryStore()
         if self.store.session(SID) is None:
             self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
@@ -64,6 +69,7 @@ class Bench:
             make_engine=self._make,
             options=EngineOptions(cwd=".", session_id="c"),
             lease=StoreLease(self.store, SID, "1@here/x"),
+            context=context,
         )
         self.session.subscribe(self.events.extend)
 
@@ -378,6 +384,31 @@ def test_a_pending_approval_shows_as_waiting_and_an_answer_goes_on() -> None:
         return answer
 
     assert run(work).text == "done"
+
+
+def test_stopping_ends_what_is_gathered_for_a_prompt() -> None:
+    """A turn that is stopped while plots are drawn for it ends at once, and asks nothing."""
+
+    async def work() -> Answer:
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def gather(session_id: str) -> tuple[TextBlock, ...]:
+            begun.set()
+            try:
+                return await asyncio.Future()
+            finally:
+                ended.set()
+
+        bench = Bench(say("never asked"), context=gather)
+        asked = asyncio.ensure_future(bench.session.ask(question()))
+        await begun.wait()
+        await bench.session.stop()
+        answer = await asked
+        assert ended.is_set()
+        assert answer.text == ""
+        return answer
+
+    assert run(work).turn.status == "stopped"
 
 
 def test_stopping_cancels_what_waits_for_an_answer() -> None:

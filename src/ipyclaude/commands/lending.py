@@ -34,7 +34,9 @@ def _context(app: App, args: argparse.Namespace) -> None:
         context.budget = args.budget
     if args.plots is not None:
         context.plots = args.plots == "on"
-    along = context.look(app.sessions.for_cell(None).info.client_id)
+    session_id = app.sessions.for_cell(None).info.client_id
+    app.runtime.wait(app.runtime.submit(context.draw(session_id)))
+    along = context.look(session_id)
     if context.budget == 0:
         show_text("Nothing goes along with a prompt: the budget is 0 (context --budget TOKENS).")
     elif not along.text:

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,9 +116,12 @@ class Captured:
         ]
         return bounded("\n".join(words), limit)
 
-    def pictures(self) -> list[Part]:
-        """Return what was drawn, as content parts."""
-        return [part for part in self.content() if part["type"] == "image"]
+    def plots(self) -> Iterator[tuple[Part | None, Any]]:
+        """Return each picture as a content part, and each figure of plotly's that has none."""
+        for kind, data in self.parts:
+            picture = image_of(data) if kind == "rich" else None
+            if picture is not None or (kind == "rich" and FIGURE in data):
+                yield picture, data.get(FIGURE)
 
     def content(self) -> list[Part]:
         """Return it as content parts: texts, and images where something was drawn."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from .capture import Part, bounded, picture_tokens
 from .masking import mask
-from .recording import CellRun, Recorder
+from .recording import CellRun, Plot, Recorder, draw_plots
 
 #: Characters of English or Python for a token, roughly; a tokenizer is not to be had offline.
 CHARS_PER_TOKEN = 4
@@ -70,6 +70,11 @@ class Context:
         #: Plots go along as pictures, and not by name only.
         self.plots = plots
 
+    async def draw(self, session_id: str) -> None:
+        """Make pictures of plotly's figures that may go along; the rest says why it has none."""
+        if self.plots and self.budget > 0:
+            await draw_plots(self._plots(session_id))
+
     def look(self, session_id: str) -> Along:
         """Return what would go with the session's next prompt."""
         return self._make(session_id)[0]
@@ -85,21 +90,26 @@ class Context:
         now = _Seen(self._recorder.count, self._list_variables())
         if self.budget <= 0:
             return Along(), now
-        pictures = self._pictures(before.cells)
+        plots = self._plots(session_id) if self.plots else []
+        pictures = self._fitting_pictures(plots)
         room = self.budget - sum(map(picture_tokens, pictures))
         room = room * CHARS_PER_TOKEN - len(_HEAD) - 100
         cells = self._recorder.since(before.cells)
         told = fitting([cell_text(cell) for cell in cells], int(room * _CELLS_SHARE), "cells")
         room -= sum(map(len, told))
         changed = fitting(_changed(before.variables, now.variables), room, "variables")
-        text = render(told, changed)
+        text = render(told, changed, sorted({plot.why for plot in plots if plot.why}))
         return Along(mask(text, self._namespace) if text else "", pictures), now
 
-    def _pictures(self, after: int) -> tuple[Part, ...]:
-        """Return the last plots of the cells after the first `after` that fit, oldest first."""
+    def _plots(self, session_id: str) -> list[Plot]:
+        """Return the plots that the session's Claude has not been told of, oldest first."""
+        return self._recorder.plots(self._seen.get(session_id, _Seen()).cells)
+
+    def _fitting_pictures(self, plots: Sequence[Plot]) -> tuple[Part, ...]:
+        """Return the last pictures that fit, oldest first."""
         kept: list[Part] = []
         room = self.budget * _PLOTS_SHARE
-        for part in reversed(self._recorder.pictures(after) if self.plots else []):
+        for part in [plot.picture for plot in reversed(plots) if plot.picture]:
             room -= picture_tokens(part)
             if room < 0:
                 break
@@ -135,7 +145,7 @@ def _changed(before: dict[str, tuple[int, str]], now: dict[str, tuple[int, str]]
     return [*([f"deleted: {', '.join(gone)}"] if gone else []), *lines]
 
 
-def render(cells: Sequence[str], variables: Sequence[str]) -> str:
+def render(cells: Sequence[str], variables: Sequence[str], notes: Sequence[str] = ()) -> str:
     """Return the context as the model gets it."""
     if not cells and not variables:
         return ""
@@ -144,5 +154,5 @@ def render(cells: Sequence[str], variables: Sequence[str]) -> str:
         parts += ["Cells run:", *cells]
     if variables:
         parts += ["Variables new or changed:\n" + "\n".join(variables)]
-    inner = "\n\n".join(parts)
+    inner = "\n\n".join([*parts, *notes])
     return f"<notebook-context>\n{inner}\n</notebook-context>"

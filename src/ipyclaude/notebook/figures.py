@@ -19,6 +19,8 @@ FIGURE = "application/vnd.plotly.v1+json"
 #: Seconds; a picture takes 1 to 5 of them, mostly for Chrome's start.
 DRAW_SECONDS = 30.0
 _MAX_TRACES = 20
+#: Characters of a figure that is kept to be drawn later.
+MAX_FIGURE_CHARS = 4_000_000
 _INSTALL = "Claude sees figures of plotly as pictures where kaleido (1 or later) is installed."
 _FAILED = (
     "Claude sees no picture of it ({why}). Kaleido needs a Chrome: plotly_get_chrome fetches one, "
@@ -45,6 +47,15 @@ def figure_of(value: Any) -> Any:
     if not kind.__module__.startswith("plotly.") or not hasattr(kind, "to_plotly_json"):
         return None
     return json.loads(value.to_json())
+
+
+def packed(figure: Any) -> str:
+    """Return a figure as text to be drawn later; empty if it is none, or too large to keep."""
+    try:
+        text = json.dumps(figure, default=str)
+    except (TypeError, ValueError, RecursionError):  # anybody may show anything by this name
+        return ""
+    return text if len(text) <= MAX_FIGURE_CHARS else ""
 
 
 def figure_text(figure: Any) -> str:

@@ -6,18 +6,21 @@ Begun by `%load_ext`, so nothing heavy is imported here (S8).
 from __future__ import annotations
 
 import collections
+import json
 import re
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import IpyClaudeError, TurnStopped
-from .capture import Captured, Part, capturing
+from .capture import Captured, Part, capturing, image_of
+from .figures import draw, packed
 
 KEPT_CELLS = 200
 #: Plots that are kept of them all.
-KEPT_PICTURES = 8
+KEPT_PLOTS = 8
 OUTPUT_CHARS = 8_000
 #: Cells that ask Claude: the session has them.
 _OWN = re.compile(r"^\s*%{1,2}(?:claude|claude_session|(?:re)?load_ext)\b")
@@ -42,6 +45,28 @@ class CellRun:
         return bool(_OWN.match(self.source))
 
 
+@dataclass
+class Plot:
+    """What a cell drew: a picture, or a figure of plotly's, of which one is yet to be made."""
+
+    #: The number of its cell.
+    cell: int
+    picture: Part | None
+    #: As JSON.
+    figure: str = ""
+    #: Why no picture could be made.
+    why: str = ""
+
+
+async def draw_plots(plots: Sequence[Plot]) -> None:
+    """Make pictures of the figures that have none."""
+    lacking = [plot for plot in plots if plot.picture is None]
+    pictures, why = await draw([json.loads(plot.figure) for plot in lacking])
+    for number, plot in enumerate(lacking):
+        drawn = {"image/png": pictures[number]} if number < len(pictures) else {}
+        plot.picture, plot.why = image_of(drawn), why
+
+
 def _told_by_us(result: Any) -> bool:
     """Say whether a cell ended with an error that says itself what to do, or was stopped."""
     return isinstance(getattr(result, "error_in_exec", None), (IpyClaudeError, TurnStopped))
@@ -53,10 +78,7 @@ class Recorder:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._cells: collections.deque[CellRun] = collections.deque(maxlen=KEPT_CELLS)
-        #: Each with the number of its cell.
-        self._pictures: collections.deque[tuple[int, Part]] = collections.deque(
-            maxlen=KEPT_PICTURES
-        )
+        self._plots: collections.deque[Plot] = collections.deque(maxlen=KEPT_PLOTS)
         self._count = 0
         self._open: tuple[Any, Captured, ExitStack] | None = None
         shell.events.register("pre_run_cell", self._begin)
@@ -78,9 +100,9 @@ class Recorder:
         """Return the recorded cells after the first `number`, oldest first."""
         return [cell for cell in list(self._cells) if cell.number > number and not cell.is_own]
 
-    def pictures(self, number: int) -> list[Part]:
+    def plots(self, number: int) -> list[Plot]:
         """Return the last plots of the cells after the first `number`, oldest first."""
-        return [part for cell, part in list(self._pictures) if cell > number]
+        return [plot for plot in list(self._plots) if plot.cell > number]
 
     @property
     def last_error(self) -> CellRun | None:
@@ -114,7 +136,13 @@ class Recorder:
         )
         self._cells.append(cell)
         if not cell.is_own:
-            self._pictures.extend((cell.number, part) for part in captured.pictures())
+            self._keep_plots(cell.number, captured)
+
+    def _keep_plots(self, cell: int, captured: Captured) -> None:
+        for picture, figure in captured.plots():
+            text = "" if picture else packed(figure)
+            if picture or text:
+                self._plots.append(Plot(cell, picture, text))
 
     def _finish(self) -> None:
         if self._open is not None:
