@@ -12,8 +12,8 @@ from convex_server import ConvexServer, deployed
 from hosts import Notebook
 from kernels import Kernel, Place
 from lab_server import JupyterServer
-from live_notebook import Desk, part
-from playwright.sync_api import BrowserContext, expect
+from live_notebook import Desk, ask, part
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from ipyclaude.testing import Reply, ScriptedModel, text
 
@@ -123,17 +123,38 @@ def test_an_open_page_hears_nothing_once_its_reader_is_put_out(
     expect(again).not_to_contain_text("third?")
 
 
-def test_the_owner_takes_over_by_a_click(ada: Notebook, bo: Desk, model: ScriptedModel) -> None:
-    """While an editor's turn runs the owner's page says who writes. Its button, once it was sure,
-    ends that turn: the editor is told by whom, what was answered stays, and the owner goes on (S4).
+def _let_in_by_clicks(chat: Locator) -> str:
+    """Make a code for an editor in the list of sessions; return the line that they run."""
+    part(chat, "sessions").click()
+    row = chat.locator(".ipc-session-row").filter(has_text="notes")
+    row.hover()
+    row.locator('[data-ipc="share-session"]').click()
+    part(chat, "share-role").select_option("editor")
+    part(chat, "share-make").click()
+    made = part(chat, "share-line")
+    expect(made).to_contain_text("They run it in a notebook of theirs")
+    expect(made.locator('[data-ipc="copy"]')).to_be_focused()
+    line = made.locator("code").inner_text()
+    chat.page.keyboard.press("Escape")
+    expect(part(chat, "session-panel")).to_be_hidden()
+    return line
+
+
+def test_the_owner_lets_an_editor_in_takes_over_and_puts_them_out(
+    ada: Notebook, bo: Desk, model: ScriptedModel
+) -> None:
+    """A code that was made by clicks lets an editor in. While their turn runs the owner's page says
+    who writes; its button, once it was sure, ends that turn: the editor is told by whom, what was
+    answered stays, and the owner goes on (S4). Put out, the editor neither is seen nor asks (S5).
     """
-    lines = ("new notes", "share notes --role editor", "chat notes")
+    lines = ("new notes", "chat notes", "members notes", "unshare Ada --from notes")
     nb = bo.open(*(f"%claude_session {line}" for line in lines), name="notes")
     nb.run(1)
     nb.run(2)
-    assert ada.run(_join(nb.output(2).inner_text())).error == ""
+    chat = nb.hook(2, "chat")
+    assert ada.run(_let_in_by_clicks(chat)).error == ""
     nb.run(3)
-    chat = nb.hook(3, "chat")
+    expect(nb.output(3)).to_contain_text("editor")
     gate = threading.Event()
     model.script(Reply(text("Half of it and the rest.", chunk_chars=11, hold=gate)))
     sent = ada.send("%%claude -s notes\nhers?")
@@ -146,8 +167,13 @@ def test_the_owner_takes_over_by_a_click(ada: Notebook, bo: Desk, model: Scripte
     assert "Bo (lab-bo) took session 'notes' over" in ada.collect(sent).text
     gate.set()
     expect(part(chat, "holder")).to_be_hidden()
+    expect(part(chat, "people")).to_contain_text("Ada on lab-ada")
     expect(part(chat, "log")).to_contain_text("Half of it")
     model.script("For Bo.")
-    part(chat, "composer").fill("his?")
-    part(chat, "composer").press("Enter")
+    ask(chat, "his?")
     expect(part(chat, "log")).to_contain_text("For Bo.")
+
+    nb.run(4)
+    expect(part(chat, "people")).to_be_hidden()
+    assert "not shared with you any more" in ada.run("%%claude -s notes\nmore?").text
+    expect(part(chat, "log")).not_to_contain_text("more?")
