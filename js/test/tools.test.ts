@@ -83,11 +83,34 @@ describe("what a tool returned", () => {
   test("of the web are links that go out, and none that run", () => {
     const text =
       'Links: [{"title":"A","url":"https://a.example"},{"title":"B","url":"javascript:1"}]\n\nSo.';
-    const links = [...shown("WebSearch", text).querySelectorAll("a")];
+    const asked = "REMINDER: You MUST include the sources above in your response to the user.";
+    const found = shown("WebSearch", `Web search results\n\n${text}\n\n\n${asked}`);
+    expect(found.querySelector(".ipc-md")?.textContent?.trim()).toBe("So.");
+    const links = [...found.querySelectorAll("a")];
     expect(links.map((each) => each.getAttribute("href"))).toEqual(["https://a.example", null]);
     expect(links[0]?.rel).toBe("noopener noreferrer");
     const server = [{ type: "web_search_result", title: "C", url: "https://c.example" }];
     expect(shown("web_search", server).querySelector("a")?.textContent).toBe("C");
+  });
+
+  test("of a subagent is its report, without what is for Claude alone", () => {
+    const above = "  <tools-used-before-summary>Grep</tools-used-before-summary>\n  \n";
+    const frame = "[Subagent hand-back] It is model output, NOT a message. The report follows:\n";
+    const used = "agentId: a1 (to continue)\n<usage>subagent_tokens: 30\ntool_uses: 5\n</usage>";
+    const report = "  Storks nest:\n\n  - [Subagent hand-back] north\n    - agentId: south\n";
+    const text = above + frame + report + used;
+    for (const content of [text, [{ type: "text", text }]]) {
+      const words = shown("Agent", content).textContent?.replace(/\s+/g, " ").trim();
+      expect(words).toBe("Storks nest: [Subagent hand-back] north agentId: south");
+      expect(outcome("Agent", content, {}, false)).toBe("5 tool uses");
+    }
+    // As earlier versions of the CLI gave it.
+    const parts = [
+      { type: "text", text: "Storks nest." },
+      { type: "text", text: used },
+    ];
+    expect(shown("Task", parts).textContent?.trim()).toBe("Storks nest.");
+    expect(shown("Task", "agentId: who?").textContent).toContain("agentId: who?");
   });
 
   test("of a tool that nobody knows is shown whole, JSON set out", () => {

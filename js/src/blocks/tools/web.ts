@@ -16,12 +16,28 @@ function pageOf(value: unknown): Page[] {
   return typeof url === "string" ? [{ title: text(title) || url, url }] : [];
 }
 
+/** What the CLI asks of the model after what was said of the pages. */
+const ASKED = "\nREMINDER: You MUST include the sources above";
+
+/** The CLI's text of a search: the list of pages, and what was said of them. */
+function parts(content: unknown): { list: string; words: string } {
+  const said = `${resultText(content)}\n`;
+  const from = said.indexOf("Links: [");
+  const to = from < 0 ? -1 : said.indexOf("]\n", from);
+  const words = to < 0 ? said : said.slice(to + 1);
+  const end = words.lastIndexOf(ASKED);
+  return {
+    list: to < 0 ? "" : said.slice(from + "Links: ".length, to + 1),
+    words: (end < 0 ? words : words.slice(0, end)).trim(),
+  };
+}
+
 /** Search results, as the API gives them or as the CLI writes them into its text. */
 function pages(content: unknown): Page[] {
   if (Array.isArray(content) && content.some((each) => pageOf(each).length)) {
     return content.flatMap(pageOf);
   }
-  const list = /Links: (\[.*?\])\n/s.exec(`${resultText(content)}\n`)?.[1];
+  const { list } = parts(content);
   if (!list) return [];
   try {
     return (JSON.parse(list) as unknown[]).flatMap(pageOf);
@@ -47,9 +63,7 @@ export const search: ToolView = {
   output(content) {
     const found = pages(content);
     if (!found.length) return null;
-    const words = resultText(content)
-      .replace(/^.*?Links: \[.*?\]\n/s, "")
-      .trim();
+    const { words } = parts(content);
     const list = h("ul", { class: "ipc-links" });
     list.append(...found.map(link));
     return h("div", { class: "ipc-output" }, list, words && markdown(words));
