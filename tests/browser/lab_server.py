@@ -32,18 +32,19 @@ class JupyterServer:
         self._folder, self._log = folder, folder / "server.log"
         self.root.mkdir(parents=True)
         for name, python in (more_kernels or {}).items():
-            self._add_kernel(name, python)
+            self.add_kernel(name, python)
         self._process = self._start()
         self._wait()
         self.set_lab_setting(NEWS, {"fetchNews": "false", "checkForUpdates": False})
 
-    def _add_kernel(self, name: str, python: Path) -> None:
-        """A kernel of another Python."""
+    def add_kernel(self, name: str, python: Path, env: dict[str, str] | None = None) -> None:
+        """Offer a kernel of another Python, or one that starts with more of an environment."""
         spec = {
             "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
             "display_name": name,
             "language": "python",
             "metadata": {"debugger": False},
+            "env": env or {},
         }
         folder = self._folder / "data" / "kernels" / name
         folder.mkdir(parents=True)

@@ -285,6 +285,7 @@ class Desk:
     folder: Path
     name: str
     env: dict[str, str] = field(default_factory=dict[str, str])
+    kernel: str = "python3"
 
     def setup(self) -> str:
         """Return the source of a first cell: our environment, and the extension."""
@@ -306,13 +307,13 @@ class Desk:
         self,
         *cells: str,
         name: str = "notebook",
-        kernel: str = "python3",
+        kernel: str = "",
         app: str = "lab",
         ready: bool = True,
     ) -> LabNotebook:
         """Open a new notebook whose cell 0 loads the extension, and run that if `ready`."""
         path = f"{self.name}/{name}.ipynb"
-        write_notebook(self.server.root / path, [self.setup(), *cells], kernel)
+        write_notebook(self.server.root / path, [self.setup(), *cells], kernel or self.kernel)
         notebook = LabNotebook.open(self.context, self.server, path, app=app)
         if ready:
             notebook.load()

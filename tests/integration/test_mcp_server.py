@@ -10,32 +10,11 @@ import pytest
 from hosts import Notebook
 from kernels import Kernel, Place
 from lending import told
+from weather import SERVER
 
 from ipyclaude.testing import Reply, ScriptedModel, tool
 
 StartKernel = Callable[..., Kernel]
-#: As small as one can be: the protocol's lines are JSON-RPC.
-_SERVER = """
-import json, sys
-
-_TOOL = {"name": "forecast", "inputSchema": {"type": "object"}}
-for line in sys.stdin:
-    asked = json.loads(line)
-    wanted = asked.get("params") or {}
-    answer = {
-        "initialize": lambda: {
-            "protocolVersion": wanted["protocolVersion"],
-            "capabilities": {"tools": {}},
-            "serverInfo": {"name": "weather", "version": "1"},
-        },
-        "tools/list": lambda: {"tools": [_TOOL]},
-        "tools/call": lambda: {
-            "content": [{"type": "text", "text": f"Sunny in {wanted['arguments']['place']}."}]
-        },
-    }.get(asked["method"], dict)()
-    if "id" in asked:
-        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": answer}), flush=True)
-"""
 
 
 @pytest.mark.parametrize("named_in", ["ipython_config.py", ".mcp.json"])
@@ -43,7 +22,7 @@ def test_a_server_of_the_settings_runs(
     start: StartKernel, place: Place, model: ScriptedModel, named_in: str
 ) -> None:
     """Named for ipyclaude, or for Claude in the project: its tool answers, once it is allowed."""
-    (place.work / "weather.py").write_text(_SERVER)
+    (place.work / "weather.py").write_text(SERVER)
     server = {"command": sys.executable, "args": [str(place.work / "weather.py")]}
     if named_in == ".mcp.json":
         (place.work / named_in).write_text(json.dumps({"mcpServers": {"weather": server}}))
