@@ -122,16 +122,21 @@ class Host:
         parent: Any = self._kernel.get_parent("shell")
         return (self._kernel._parent_ident["shell"], parent) if parent else None
 
+    def runs(self, parent: Any) -> bool:
+        """Say whether the running cell is that of this request (main thread)."""
+        now: Any = self.parent
+        return parent is None or (now is not None and _id(parent) == _id(now))
+
     @contextlib.contextmanager
     def under(self, parent: Any) -> Generator[None, None, None]:
         """Let what is shown go to the cell of this request (main thread).
 
         Without it, what an idle kernel shows goes to the cell that ran last.
         """
-        before: Any = self.parent
-        if parent is None or (before is not None and _id(parent) == _id(before)):
+        if self.runs(parent):
             yield
             return
+        before: Any = self.parent
         kernel = self._kernel
         kernel.set_parent(*parent)
         kernel._publish_status("busy", "shell", parent=parent[1])

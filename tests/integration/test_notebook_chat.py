@@ -123,6 +123,21 @@ def test_an_interrupt_of_the_kernel_ends_the_turn(chat: Chat, model: ScriptedMod
     assert "again" in said(model.requests[-1])
 
 
+@pytest.mark.parametrize("ask", ["input('Who? ')", "import getpass\ngetpass.getpass()"])
+def test_code_of_a_chat_is_told_why_it_can_ask_nobody(
+    chat: Chat, model: ScriptedModel, ask: str
+) -> None:
+    """Both learn what to do instead; a cell of the person's own asks as ever."""
+    allowed(chat)
+    model.script(code(ask), "Done.")
+    assert chat.page.ended(chat.page.prompt("ask me")).status == "done"
+    for told in (chat.shown(), said(model.requests[-1])):
+        assert "Tell Claude in the chat" in told
+        assert "EOFError" not in told
+    shown = chat.nb.run("name = input('Who? ')", answers=["ada"])
+    assert shown.asked == ["Who? "]
+
+
 def test_a_background_cell_shows_its_output_itself(chat: Chat, model: ScriptedModel) -> None:
     """With -b the cell is over, and Claude's code still shows in it."""
     allowed(chat)

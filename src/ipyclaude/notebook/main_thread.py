@@ -1,14 +1,19 @@
 """How a job gets onto the main thread: served by the cell that waits, or by the idle kernel.
 
 A kernel that is busy with a cell has its turn first: the job is done once the cell is over.
-Never on a subshell's thread, nor on ours.
+Never on a subshell's thread, nor on ours. Only under the cell that waits can it ask the person.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import builtins
+import getpass
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
+
+from IPython.core.error import StdinNotImplementedError
 
 from ..exceptions import IpyClaudeError
 from ..host import Host
@@ -18,6 +23,11 @@ T = TypeVar("T")
 
 #: Seconds after which a job that has not begun is said to wait.
 PATIENCE = 0.5
+_UNASKED = (
+    "input() can ask nobody here. A notebook asks only below a cell that runs, and a chat's code "
+    "runs in none. Tell Claude in the chat what the code is to use, or have it run by %%claude in "
+    "a cell."
+)
 
 
 class MainThread:
@@ -47,7 +57,8 @@ class MainThread:
             )
 
         def work() -> T:
-            with self._host.under(parent):
+            asks = self._runtime.main_is_waiting and self._host.runs(parent)
+            with self._host.under(parent), nullcontext() if asks else _nobody_asked():
                 return job()
 
         done = self._runtime.call_main(work)
@@ -71,3 +82,18 @@ class MainThread:
         except KeyboardInterrupt:
             # Whoever asked has been told; the kernel's loop must not end by it.
             self._offer()
+
+
+@contextmanager
+def _nobody_asked() -> Generator[None, None, None]:
+    """Let `input()` and `getpass()` say why they ask nobody; else they find the end of a file."""
+    before = builtins.input, getpass.getpass
+
+    def refuse(*_: object, **__: object) -> str:
+        raise StdinNotImplementedError(_UNASKED)
+
+    builtins.input, getpass.getpass = refuse, refuse
+    try:
+        yield
+    finally:
+        builtins.input, getpass.getpass = before
