@@ -59,6 +59,22 @@ def test_an_output_is_read_in_full(nb: Notebook, model: ScriptedModel) -> None:
     assert "There is no cell '99'" in told(model)
 
 
+def test_a_long_output_is_read_piece_by_piece(nb: Notebook, model: ScriptedModel) -> None:
+    """Each piece says where the next begins; a secret on the edge stays masked (S6)."""
+    nb.run(
+        "import os\nos.environ['WING_TOKEN'] = 'correct horse battery'\n"
+        "print('x' * 19_990 + os.environ['WING_TOKEN'] + 'y' * 9_967 + 'the end')", cell="long",
+    )  # fmt: skip
+    ask(nb, model, call("read_output", cell="long"), allow="Read")
+    assert "correct" not in told(model)
+    assert "(Characters 0 to 20,000 of 29,968; go on with start=20000.)" in told(model)
+    ask(nb, model, call("read_output", cell="long", start=20_000), allow="Read")
+    assert "battery" not in told(model)
+    assert told(model).endswith("the end\n(Characters 20,000 to 29,968 of 29,968, its end.)")
+    ask(nb, model, call("read_output", cell="long", start=30_000), allow="Read")
+    assert "It has 29,968 characters only." in told(model)
+
+
 def test_a_file_that_is_none_is_survived(nb: Notebook, model: ScriptedModel, place: Place) -> None:
     """A broken file leaves what the kernel knows."""
     (place.work / "heights.ipynb").write_text("{broken")

@@ -10,15 +10,17 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from .figures import FIGURE, draw, figure_text
 
-#: Characters of one stream that are kept, half of them from its end.
+#: Characters of one stream that the model gets at once, half of them from its end.
 KEPT_CHARS = 40_000
+#: Characters of a cell's output that it may read piece by piece.
+READ_CHARS = 100_000
 #: Characters of one result or display.
 SHOWN_CHARS = 20_000
 #: Images that go to the model, and the most that one may weigh (base64 characters).
@@ -69,6 +71,8 @@ class Captured:
     parts: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     failed: bool = False
     last_error: str = ""
+    #: Characters of one stream.
+    kept_chars: int = KEPT_CHARS
     #: A terminal writes results and tracebacks to its streams, and they are noted already.
     _muted: bool = False
 
@@ -86,7 +90,7 @@ class Captured:
         if self._muted:
             return
         if not self.parts or self.parts[-1][0] != name:
-            self.parts.append((name, Kept()))
+            self.parts.append((name, Kept(self.kept_chars)))
         self.parts[-1][1].add(text)
 
     def rich(self, data: dict[str, Any]) -> None:
@@ -110,11 +114,7 @@ class Captured:
 
     def text(self, limit: int) -> str:
         """Return it all as a text of about `limit` characters; pictures are named."""
-        words = [
-            part["text"] if part["type"] == "text" else f"[{part['mimeType']}]"
-            for part in self.content()
-        ]
-        return bounded("\n".join(words), limit)
+        return bounded(named(self.content()), limit)
 
     def plots(self) -> Iterator[tuple[Part | None, Any]]:
         """Return each picture as a content part, and each figure of plotly's that has none."""
@@ -148,6 +148,13 @@ class Captured:
                 texts.append(f"[stderr] {shown}" if kind == "stderr" else shown)
         flush()
         return content
+
+
+def named(content: Iterable[Part]) -> str:
+    """Return content parts as a text, in which pictures are named."""
+    return "\n".join(
+        part["text"] if part["type"] == "text" else f"[{part['mimeType']}]" for part in content
+    )
 
 
 def strip_ansi(text: str) -> str:
@@ -233,7 +240,7 @@ def capturing(shell: Any, code: str | None = None) -> Generator[Captured, None, 
 
     `code` is code of Claude's, run inside of another cell; None keeps the cell's own.
     """
-    kept = Captured()
+    kept = Captured(kept_chars=READ_CHARS if code is None else KEPT_CHARS)
     streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     tees = {name: _Tee(stream, _listener(kept, name)) for name, stream in streams.items()}
     undo = [

@@ -15,15 +15,19 @@ from ..engine import Tool, ToolOutput
 from ..host import Host
 from ..times import clock
 from .borrowing import masked, said
-from .capture import Captured, bounded
+from .capture import READ_CHARS, Captured, Part, bounded, named
 from .recording import CellRun, Recorder
 
 SOURCE_CHARS, OUTPUT_CHARS, ALL_CHARS = 6_000, 1_500, 60_000
+#: Characters of an output that are read at once: what the CLI takes from a tool, and less.
+PIECE_CHARS = 20_000
 MAX_CELLS = 40
 _READ = """\
 Read the user's notebook: its cells with ids, sources and shortened outputs, as last saved, and \
 the cells that this kernel has run. Use read_output for an output in full."""
-_OUTPUT = "Read the whole output of one cell: by its id, or by its execution count such as 3."
+_OUTPUT = """\
+Read the output of one cell: by its id, or by its execution count such as 3. A long one comes in \
+pieces; each says where the next begins."""
 _PAGE: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -34,7 +38,10 @@ _PAGE: dict[str, Any] = {
 }
 _CELL: dict[str, Any] = {
     "type": "object",
-    "properties": {"cell": {"type": "string", "description": "Cell id, or execution count."}},
+    "properties": {
+        "cell": {"type": "string", "description": "Cell id, or execution count."},
+        "start": {"type": "integer", "minimum": 0, "description": "First character, from 0."},
+    },
     "required": ["cell"],
     "additionalProperties": False,
 }
@@ -76,18 +83,42 @@ class Reading:
         return await self._told(said(text or "Nothing is saved here, and no cell has been run."))
 
     async def _output(self, arguments: dict[str, Any]) -> ToolOutput:
-        wanted = str(arguments["cell"]).strip("[] ")
+        wanted, start = str(arguments["cell"]).strip("[] "), int(arguments.get("start", 0))
+        content = self._find(wanted)
+        if content is None:
+            return said(f"There is no cell {wanted!r}; read_notebook lists them.", is_error=True)
+        if not content:
+            return said("It showed nothing.")
+        text = named(content)
+        if start == 0 and len(text) <= PIECE_CHARS:
+            return await self._told(ToolOutput(content))
+        # Masked before it is cut: half of a secret looks like none.
+        whole = (await self._told(said(text))).content[0]["text"]
+        pictures = tuple(part for part in content if part["type"] == "image" and start == 0)
+        return ToolOutput((*piece(whole, start), *pictures), is_error=start >= len(whole))
+
+    def _find(self, wanted: str) -> tuple[Part, ...] | None:
+        """Return what a cell shows: as this kernel ran it, else as saved; None if there is none."""
         for cell in reversed(self._recorder.since(0)):
             if wanted in (cell.cell_id, str(cell.execution_count)):
-                return await self._told(said(cell.output or "It showed nothing."))
+                return said(cell.output).content if cell.output else ()
         for saved in saved_cells(find_file(self._host)):
             if wanted in (saved.id, str(saved.execution_count)):
-                content = tuple(saved.captured.content())
-                return await self._told(ToolOutput(content) if content else said("No output."))
-        return said(f"There is no cell {wanted!r}; read_notebook lists them.", is_error=True)
+                return tuple(saved.captured.content())
+        return None
 
     async def _told(self, output: ToolOutput) -> ToolOutput:
         return await masked(output, self._host.shell.user_ns)
+
+
+def piece(text: str, start: int) -> tuple[Part, ...]:
+    """Return a piece of a text, and where the next begins."""
+    end = min(start + PIECE_CHARS, len(text))
+    if start >= end:
+        return said(f"It has {len(text):,} characters only.").content
+    rest = f"; go on with start={end}" if end < len(text) else ", its end"
+    note = f"(Characters {start:,} to {end:,} of {len(text):,}{rest}.)"
+    return (*said(text[start:end]).content, *said(note).content)
 
 
 def find_file(host: Host) -> Path | None:
@@ -110,7 +141,7 @@ def saved_cells(path: Path | None) -> list[SavedCell]:
 
 
 def _saved(cell: dict[str, Any]) -> SavedCell:
-    captured = Captured()
+    captured = Captured(kept_chars=READ_CHARS)
     for output in cell.get("outputs") or ():
         kind = output.get("output_type")
         if kind == "stream":

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..exceptions import IpyClaudeError, TurnStopped
-from .capture import Captured, Part, capturing, image_of
+from .capture import READ_CHARS, Captured, Part, capturing, image_of
 from .figures import draw, packed
 
 KEPT_CELLS = 200
 #: Plots that are kept of them all.
 KEPT_PLOTS = 8
-OUTPUT_CHARS = 8_000
 #: Cells that ask Claude: the session has them.
 _OWN = re.compile(r"^\s*%{1,2}(?:claude|claude_session|(?:re)?load_ext)\b")
 
@@ -128,7 +127,7 @@ class Recorder:
         cell = CellRun(
             number=self._count,
             source=info.raw_cell,
-            output=captured.text(OUTPUT_CHARS),
+            output=captured.text(READ_CHARS),
             failed=failed,
             error=captured.last_error if failed and not _told_by_us(result) else "",
             execution_count=getattr(result, "execution_count", None),

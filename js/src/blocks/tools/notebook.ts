@@ -16,6 +16,11 @@ function source(input: Input, name: string): HTMLElement {
 
 const cell = (input: Input): string => text(input.cell) && `cell ${text(input.cell).slice(0, 8)}`;
 
+const output = (input: Input): string => {
+  const from = typeof input.start === "number" && input.start > 0 ? input.start : 0;
+  return `${cell(input)}${from ? ` from character ${from.toLocaleString()}` : ""}`;
+};
+
 const runPython: ToolView = {
   icon: "play",
   label: "Run Python",
@@ -40,7 +45,7 @@ export const NOTEBOOK: Record<string, ToolView> = {
   mcp__notebook__delete_cell: { icon: "trash", label: "Delete cell", summary: cell },
   mcp__notebook__run_cell: { icon: "play", label: "Run cell", summary: cell },
   mcp__notebook__read_notebook: { icon: "file", label: "Read notebook" },
-  mcp__notebook__read_output: { icon: "file", label: "Read output", summary: cell },
+  mcp__notebook__read_output: { icon: "file", label: "Read output", summary: output },
   mcp__notebook__list_variables: { icon: "list", label: "List variables" },
   mcp__notebook__inspect_variable: {
     icon: "search",
