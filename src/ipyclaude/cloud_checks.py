@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
+from .api_version import API_VERSION
 from .doctor import Finding
 from .exceptions import (
     CloudError,
@@ -22,7 +23,6 @@ from .identity import TokenSource
 from .identity.choose import Choice, choose
 from .identity.sign_in import SignIns
 from .messages import now_ms
-from .replica import API_VERSION
 from .replica._timing import Timing
 from .replica._within import within
 from .replica._words import host_of

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from .accounts import read_mail, set_accounts, set_mail
+from .api_version import API_VERSION
 from .deployment import (
     AUTH,
     SELF_HOSTED_URL,
@@ -31,7 +32,6 @@ from .deployment import (
     read_auth,
 )
 from .node import Node, find_node
-from .replica import API_VERSION
 
 #: Seconds that npm or the CLI may take.
 PATIENCE = 600

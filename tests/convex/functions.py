@@ -12,6 +12,8 @@ from pathlib import Path
 from filelock import FileLock
 from hatch import ROOT, load_hatch_build
 
+from ipyclaude.api_version import API_VERSION
+
 SERVER = ROOT / "tests/convex/server"
 #: The product's functions, pushed from here by the official CLI.
 FUNCTIONS = ROOT / "js"
@@ -51,7 +53,8 @@ def of_version(number: int, folder: Path) -> Path:
     for name in ("package.json", "tsconfig.json"):
         shutil.copy(FUNCTIONS / name, target)
     (target / "node_modules").symlink_to(FUNCTIONS / "node_modules")
-    replace_in(target / "convex/version.ts", "API_VERSION = 1", f"API_VERSION = {number}")
+    version = target / "convex/version.ts"
+    replace_in(version, f"API_VERSION = {API_VERSION}", f"API_VERSION = {number}")
     return target
 
 

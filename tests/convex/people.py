@@ -12,6 +12,8 @@ from uuid import uuid4
 from access_cases import Ids, session_input
 from convex_server import ConvexServer
 
+from ipyclaude.api_version import API_VERSION
+
 
 class Person:
     """Somebody who is signed in, and calls functions as a client does."""
@@ -25,7 +27,7 @@ class Person:
 
     def do(self, path: str, **args: Any) -> Any:
         """Run a mutation."""
-        return self._server.call("mutation", path, {**args, "api": 1}, token=self.token)
+        return self._server.call("mutation", path, {**args, "api": API_VERSION}, token=self.token)
 
     def session(self) -> str:
         """Make a session and return its id."""

@@ -34,7 +34,8 @@ from access_cases import (
 from convex_server import ConvexServer, FunctionFailed, Refused
 from tokens import Issuer, MakeToken
 
-API = 1
+from ipyclaude.api_version import API_VERSION
+
 FILE = b"abc"
 
 
@@ -69,7 +70,7 @@ class Deployed:
     def call(self, path: str, args: dict[str, Any], token: str | None) -> Any:
         """Call a public function as a client does: a mutation says which version it is of."""
         kind = self.public[path]
-        given = args if kind == "query" else {**args, "api": API}
+        given = args if kind == "query" else {**args, "api": API_VERSION}
         return self.server.call(kind, path, given, token=token)
 
     def _fill(self) -> Ids:

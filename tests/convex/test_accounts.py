@@ -15,10 +15,11 @@ from convex_server import ConvexServer
 from kernels import Kernel, Place
 from tokens import Issuer
 
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.codes import hash_of, make_code
 from ipyclaude.entrance import Entrance
 from ipyclaude.exceptions import SettingsError, SignedOut, TokenUnavailable
-from ipyclaude.identity.accounts import API_VERSION, AccountsClient
+from ipyclaude.identity.accounts import AccountsClient
 from ipyclaude.identity.choose import Identity, choose
 from ipyclaude.identity.claims import read_claims
 from ipyclaude.identity.sign_in import SignIns
@@ -26,7 +27,6 @@ from ipyclaude.identity.stored import StoredSignIn
 from ipyclaude.identity.vault import FileVault, Kept
 from ipyclaude.messages import new_id, now_ms
 from ipyclaude.protocol import Who
-from ipyclaude.replica import API_VERSION as FUNCTIONS
 from ipyclaude.runtime import Runtime
 from ipyclaude.settings import IPyClaude
 from ipyclaude.testing import ScriptedModel
@@ -107,11 +107,6 @@ class TestAccounts(RenewingTokenContract):
         convex.faults.online()
 
 
-def test_one_version() -> None:
-    """The accounts' client speaks the version of the functions."""
-    assert API_VERSION == FUNCTIONS
-
-
 @pytest.mark.asyncio
 async def test_the_same_person_at_every_sign_in(convex: ConvexServer) -> None:
     """By code or by password, in any spelling of the address, it is the same user."""
@@ -119,7 +114,7 @@ async def test_the_same_person_at_every_sign_in(convex: ConvexServer) -> None:
     by_code = await join(convex, client, email.upper())
     by_password = await client.sign_in(f" {email}", PASSWORD)
     who = [
-        convex.call("mutation", "users:ensure", {"api": FUNCTIONS}, token=kept.id_token)
+        convex.call("mutation", "users:ensure", {"api": API_VERSION}, token=kept.id_token)
         for kept in (by_code, by_password, await client.refresh(by_code))
     ]
     assert len({one["userId"] for one in who}) == 1

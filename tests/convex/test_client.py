@@ -14,6 +14,7 @@ import pytest
 from clients import Tokens, connected, items, push, until
 from convex_server import ConvexServer
 
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.exceptions import (
     CloudError,
     CloudFault,
@@ -82,7 +83,7 @@ async def test_a_live_query_outlasts_an_error_of_its_function(
         "isClaudeBusy": False,
         "lastActivityAt": 0,
     }
-    async with connected(convex.url, source, api=1) as client:
+    async with connected(convex.url, source, api=API_VERSION) as client:
         await client.mutation("users:ensure", {})
         live = client.subscribe("messages:after", {"session": session["clientId"], "after": 0})
         with pytest.raises(CloudRefused) as caught:

@@ -13,6 +13,7 @@ from ports import free_port
 from tokens import MakeToken
 
 from ipyclaude import cloud_checks, doctor
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.messages import new_id
 from ipyclaude.settings import IPyClaude
 
@@ -77,7 +78,7 @@ def test_who_is_not_signed_in(convex: ConvexServer, make_token: MakeToken) -> No
 def newer(convex: ConvexServer, tmp_path: Path) -> Iterator[ConvexServer]:
     """A deployment whose functions are of a newer version."""
     with ConvexServer(convex.issuer) as server:
-        server.deploy(of_version(2, tmp_path))
+        server.deploy(of_version(API_VERSION + 1, tmp_path))
         yield server
 
 

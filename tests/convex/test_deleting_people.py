@@ -10,6 +10,7 @@ from convex_server import ConvexServer
 from hatch import ROOT
 from tokens import MakeToken
 
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.messages import new_id
 
 ADMINS = (ROOT / "docs/jupyterhub-admins.md").read_text()
@@ -30,7 +31,7 @@ def test_the_command_deletes_a_person(convex: ConvexServer, make_token: MakeToke
             "isClaudeBusy": False,
             "lastActivityAt": 1,
         }
-        args = {"session": session, "api": 1}
+        args = {"session": session, "api": API_VERSION}
         convex.call("mutation", "sessions:create", args, token=make_token(sub, name=sub))
     words = found[1].replace("https://hub.example.org|ada", f"{convex.issuer.url}|{people[0]}")
     convex.cli(*shlex.split(words))

@@ -20,6 +20,7 @@ from hatch import ROOT
 from tokens import Issuer
 
 from ipyclaude.accounts import MAIL
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.codes import plain
 from ipyclaude.node import find_node
 
@@ -88,9 +89,14 @@ def test_deploys_from_a_wheel(package: Path, home: Path, server: ConvexServer) -
     done = run_deploy(package, home, server, IPYCLAUDE_AUTH=auth)
     assert done.returncode == 0, done.stderr
     count = len([f for f in server.function_spec() if f["visibility"]["kind"] == "public"])
-    assert f"Deployed {count} functions (interface version 1) to {server.url}." in done.stdout
+    assert (
+        f"Deployed {count} functions (interface version {API_VERSION}) to {server.url}."
+        in done.stdout
+    )
     assert "Set IPYCLAUDE_AUTH: 1 provider." in done.stdout
-    me = server.call("mutation", "users:ensure", {"api": 1.0}, token=server.issuer.token("ada"))
+    me = server.call(
+        "mutation", "users:ensure", {"api": float(API_VERSION)}, token=server.issuer.token("ada")
+    )
     assert me["tokenIdentifier"] == f"{server.issuer.url}|ada"
 
 
@@ -126,10 +132,10 @@ def test_accounts_of_its_own(package: Path, home: Path, server: ConvexServer) ->
         "email": "ada@example.test",
         "code": plain(code),
         "password": "correct horse",
-        "api": 1,
+        "api": API_VERSION,
     }
     signed = server.call("action", "accounts:redeem", given)
-    ada = server.call("mutation", "users:ensure", {"api": 1}, token=signed["token"])
+    ada = server.call("mutation", "users:ensure", {"api": API_VERSION}, token=signed["token"])
     server.cli("env", "remove", "IPYCLAUDE_ACCOUNTS_KEY")
     mail = dict(
         zip(MAIL, ("https://mail.test/emails", "re_secret", "ada@example.test"), strict=True)
@@ -142,10 +148,10 @@ def test_accounts_of_its_own(package: Path, home: Path, server: ConvexServer) ->
     assert {name: server.cli("env", "get", name).strip() for name in MAIL} == mail
     assert server.cli("env", "get", "IPYCLAUDE_ACCOUNTS_KEY") != key
     with pytest.raises(Refused):
-        server.call("mutation", "users:ensure", {"api": 1}, token=signed["token"])
-    later = {"refreshToken": signed["refreshToken"], "api": 1}
+        server.call("mutation", "users:ensure", {"api": API_VERSION}, token=signed["token"])
+    later = {"refreshToken": signed["refreshToken"], "api": API_VERSION}
     newer = server.call("action", "accounts:refresh", later)
-    same = server.call("mutation", "users:ensure", {"api": 1}, token=newer["token"])
+    same = server.call("mutation", "users:ensure", {"api": API_VERSION}, token=newer["token"])
     assert same["userId"] == ada["userId"]
     removed = run_deploy(package, home, server, ("accounts", "remove", "ada@example.test"))
     assert "has no account any more" in removed.stdout

@@ -13,6 +13,8 @@ from convex_server import ConvexServer, FunctionFailed
 from people import Person, at_once, message
 from tokens import MakeToken
 
+from ipyclaude.api_version import API_VERSION
+
 RACES = 500
 
 
@@ -132,9 +134,9 @@ def test_the_crons_run(convex: ConvexServer, what: str) -> None:
 def test_another_version_is_refused(convex: ConvexServer, make_token: MakeToken) -> None:
     """A client of another version is told so, and nothing is written."""
     token = make_token(f"user-{uuid4()}")
-    for args in ({}, {"api": 2}):
+    for args in ({}, {"api": API_VERSION + 1}):
         with pytest.raises(FunctionFailed) as failed:
             convex.call("mutation", "users:ensure", args, token=token)
         assert failed.value.data["code"] == "VersionMismatch"
-        assert failed.value.data["api"] == 1
-    assert convex.call("query", "users:me", {}, token=token) == {"user": None, "api": 1}
+        assert failed.value.data["api"] == API_VERSION
+    assert convex.call("query", "users:me", {}, token=token) == {"user": None, "api": API_VERSION}

@@ -11,6 +11,7 @@ from convex_server import ConvexServer
 from kernels import Kernel, Place
 from mails import KEY, LetterBox, letter_box
 
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.codes import hash_of, make_code
 from ipyclaude.exceptions import SettingsError, TokenUnavailable
 from ipyclaude.identity.accounts import AccountsClient
@@ -43,7 +44,7 @@ async def test_a_code_goes_to_who_has_an_account(convex: ConvexServer, mails: Le
     client, email = AccountsClient(convex.url), await join(convex)
     stranger = f"eve-{new_id()}@example.test"
     said = [
-        convex.call("action", "accounts:mailCode", {"email": who, "api": 1})
+        convex.call("action", "accounts:mailCode", {"email": who, "api": API_VERSION})
         for who in (stranger, email)
     ]
     assert said == [None, None]

@@ -13,6 +13,7 @@ from convex_server import ConvexServer, FunctionFailed
 from people import Person, at_once, message
 from tokens import MakeToken
 
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.exceptions import CloudRefused
 from ipyclaude.replica import Subscription
 
@@ -58,7 +59,7 @@ async def test_who_is_removed_hears_nothing_more(
     ada, eve = new(), new()
     session = ada.session()
     assert eve.do("sharing:redeem", code=ada.invite(session, "viewer"))["role"] == "viewer"
-    async with connected(convex.url, Tokens(eve.token), api=1) as client:
+    async with connected(convex.url, Tokens(eve.token), api=API_VERSION) as client:
         args = {"session": session}
         live = {
             path: client.subscribe(path, {**args, "after": 0} if path == LIVE[0] else args)

@@ -16,6 +16,7 @@ from kernels import Page, Place, said
 from labs import Labs, session
 from terminals import PROMPT, Terminal
 
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.messages import new_id
 from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing import Reply, ScriptedModel, text
@@ -112,9 +113,9 @@ def test_status_says_how_it_stands(
     [row] = convex.call("query", "sessions:list", PAGE, token=token)["page"]
     looks = {"session": row["clientId"], "watching": True}
     here = {"clientKey": "k", "label": "lab-b", "sessions": [looks]}
-    convex.call("mutation", "presence:heartbeat", {"api": 1, **here}, token=token)
+    convex.call("mutation", "presence:heartbeat", {"api": API_VERSION, **here}, token=token)
     lease = {"session": row["clientId"], "holder": "x", "label": "lab-b", "ttlMs": 60_000}
-    convex.call("mutation", "sessions:acquireLease", {"api": 1, **lease}, token=token)
+    convex.call("mutation", "sessions:acquireLease", {"api": API_VERSION, **lease}, token=token)
     shown = session(a, "")
     assert "here too lab-b, watching" in shown
     assert "writing lab-b, since" in shown
@@ -225,15 +226,15 @@ def test_an_answer_whose_lease_was_lost_goes_on_in_a_copy(
         return convex.call("query", "sessions:lease", place, token=token)
 
     a.kernel.until(lambda: lease() is not None)
-    lapsed = {"api": 1, **place, "holder": lease()["holder"]}
+    lapsed = {"api": API_VERSION, **place, "holder": lease()["holder"]}
     convex.call("mutation", "sessions:releaseLease", lapsed, token=token)
-    wish = {"api": 1, **place, "holder": "x", "label": "lab-b", "ttlMs": 60_000}
+    wish = {"api": API_VERSION, **place, "holder": "x", "label": "lab-b", "ttlMs": 60_000}
     assert convex.call("mutation", "sessions:acquireLease", wish, token=token)["granted"]
     theirs = {
         "clientId": new_id(), "type": "user", "turnId": "t", "timestamp": 1.0,
         "content": [{"type": "text", "json": '{"type": "text", "text": "from lab-b"}'}],
     }  # fmt: skip
-    batch = {"api": 1, **place, "messages": [theirs]}
+    batch = {"api": API_VERSION, **place, "messages": [theirs]}
     convex.call("mutation", "messages:append", batch, token=token)
     ended = a.collect(sent)
     assert "lab-b took session 'plan' over" in ended.traceback

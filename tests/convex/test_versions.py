@@ -12,6 +12,9 @@ from functions import FUNCTIONS, of_version, replace_in
 from machines import Machine, exchange, message, running
 from tokens import Issuer
 
+from ipyclaude.api_version import API_VERSION
+from ipyclaude.exceptions import VersionMismatch
+from ipyclaude.identity.accounts import AccountsClient
 from ipyclaude.messages import SessionInfo
 from ipyclaude.store.replication import Replication
 
@@ -43,7 +46,7 @@ async def test_newer_functions_while_it_runs(server: ConvexServer, tmp_path: Pat
     async with running(a, b):
         a.store.put(info, message(info, "before"))
         await a.flushed()
-        newer = of_version(2, tmp_path)
+        newer = of_version(API_VERSION + 1, tmp_path)
         replace_in(
             newer / "convex/messages.ts", "    session,\n", "    session,\n    x: v.any(),\n"
         )
@@ -65,19 +68,50 @@ async def test_newer_functions_while_it_runs(server: ConvexServer, tmp_path: Pat
 
 
 async def test_older_functions_from_the_start(server: ConvexServer, tmp_path: Path) -> None:
-    """With older functions there nothing is begun, and it says to deploy; then all goes up."""
-    server.deploy(of_version(0, tmp_path))
+    """With functions of before there, which would refuse an argument of ours, nothing is begun,
+    and it says to deploy; then all goes up."""
+    older = of_version(1, tmp_path)
+    replace_in(older / "convex/messages.ts", "    knew: v.optional(", "    unnamed: v.optional(")
+    server.deploy(older)
     a = Machine(server.url, server.issuer.token("ada"), tmp_path / "a/s.db")
     info = SessionInfo(name="one", cwd="")
     async with running(a):
-        a.store.put(info, message(info, "kept"))
+        a.store.put(info, *exchange(info, 1))
+        # Made without leave a minute ago: whether others crossed it is asked with it.
+        a.replica.crossings.apart = _nothing_is_apart
+        a.replica.replication.note_hold(info.client_id, "turn 1", 0)
         await a.until(lambda: a.replica.standing().sync == "refused")
         await a.until(lambda: "ipyclaude deploy" in a.replica.standing().detail)
-        assert a.replica.standing().waiting.rows == 2
+        standing = a.replica.standing()
+        assert "older than this ipyclaude" in standing.detail
+        assert (standing.waiting.rows, standing.waiting.parked) == (5, 0)
         assert appended(server) == 0
         server.deploy(FUNCTIONS)
         await a.flushed()
     assert appended(server) > 0
+
+
+async def _nothing_is_apart(*_: object) -> bool:
+    return True
+
+
+async def test_signing_in_at_functions_of_another_version(
+    server: ConvexServer, tmp_path: Path
+) -> None:
+    """Where it is the sign-in that older functions refuse, it says the same."""
+    server.deploy(of_version(1, tmp_path))
+    with pytest.raises(VersionMismatch, match="ipyclaude deploy") as caught:
+        await AccountsClient(server.url).sign_in("ada@example.test", "correct horse")
+    assert "older than this ipyclaude" in str(caught.value)
+    refused = caught.value
+
+    def renew() -> str:
+        raise refused
+
+    a = Machine(server.url, renew, tmp_path / "a/s.db")
+    async with running(a):
+        await a.until(lambda: a.replica.standing().sync == "refused")
+        assert "ipyclaude deploy" in a.replica.standing().detail
 
 
 async def test_what_it_used_is_noted(convex: ConvexServer, tmp_path: Path) -> None:

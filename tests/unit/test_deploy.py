@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from ipyclaude.accounts import MAIL, read_mail
+from ipyclaude.api_version import API_VERSION
 from ipyclaude.cli import main
 from ipyclaude.deploy import CLI, deploy, find_sources, open_project, read_spec
 from ipyclaude.deployment import DeployFailed, Target, find_target, read_auth
 from ipyclaude.exceptions import SettingsError
 from ipyclaude.node import NodeMissing, find_node
-from ipyclaude.replica import API_VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOUD = {"CONVEX_DEPLOY_KEY": "prod:happy-animal-123|c2VjcmV0"}

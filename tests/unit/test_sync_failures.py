@@ -20,7 +20,7 @@ from ipyclaude.replica._tokens import renewal_delay
     [
         (None, CloudFault, None),
         ({"code": "NotFound", "message": "gone"}, CloudRefused, "NotFound"),
-        ({"code": "VersionMismatch", "api": 2.0}, VersionMismatch, "VersionMismatch"),
+        ({"code": "VersionMismatch", "api": 99.0}, VersionMismatch, "VersionMismatch"),
         ({"code": "Unauthenticated"}, SignedOut, None),
         ("just words", CloudRefused, ""),
         ([1], CloudRefused, ""),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, cast
 
+from ..api_version import API_VERSION, mismatch
 from ..codes import plain
 from ..exceptions import IpyClaudeError, SettingsError, SignedOut, TokenUnavailable
 from ..messages import now_ms
@@ -18,8 +19,6 @@ from .claims import read_claims
 from .provider import TIMEOUT, unavailable
 from .vault import Kept
 
-#: As the replica's functions have it; a test holds the two together.
-API_VERSION = 1
 #: What `%claude_session login` calls this deployment's accounts.
 NAME = "convex"
 
@@ -134,7 +133,9 @@ def _refusal(url: str, data: Any) -> IpyClaudeError:
             "Ask whoever runs it for one (ipyclaude accounts add EMAIL), and use it by "
             "%claude_session login --code.",
         )
-    if code in ("NoAccounts", "VersionMismatch"):
+    if code == "VersionMismatch":
+        return mismatch(int(said.get("api") or 0))
+    if code == "NoAccounts":
         return SettingsError(
             f"{url} has no accounts to sign in with.",
             message,

@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-#: The version of the functions in js/convex/ that this client speaks.
-API_VERSION = 1
-
 #: A call's arguments, or what it returns: see `replica.values`.
 Args = Mapping[str, Any]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from ..api_version import mismatch
 from ..exceptions import (
     CloudError,
     CloudFault,
     CloudRefused,
     CloudUnreachable,
     SignedOut,
-    VersionMismatch,
 )
 
 _CHARS = 300
@@ -41,14 +41,7 @@ def function_error(path: str, message: str, data: Any = None) -> CloudError:
     if code == "Unauthenticated":
         return signed_out(said)
     if code == "VersionMismatch":
-        api = fields.get("api")
-        return VersionMismatch(
-            "The functions deployed to Convex speak another version than this ipyclaude.",
-            why=said,
-            fix="Update ipyclaude, or deploy its functions: ipyclaude deploy.",
-            api=int(api) if isinstance(api, (int, float)) else None,
-            data=fields,
-        )
+        return mismatch(int(fields.get("api") or 0))
     return CloudRefused(f"Convex refused {path}.", why=said or code, code=code, data=fields)
 
 

@@ -17,10 +17,17 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from ..exceptions import CloudError, CloudUnreachable, IpyClaudeError, SignedOut
+from ..api_version import API_VERSION
+from ..exceptions import (
+    CloudError,
+    CloudUnreachable,
+    IpyClaudeError,
+    SignedOut,
+    VersionMismatch,
+)
 from ..identity import Token, TokenSource
 from ..messages import now_ms
-from . import API_VERSION, Args, CloudKind, CloudState, Stats
+from . import Args, CloudKind, CloudState, Stats
 from ._errors import brief, signed_out
 from ._http import Http
 from ._live import LiveQuery
@@ -222,6 +229,8 @@ class ConvexClient:
             return self._sign_out(error)
         except AuthRefused as error:
             return self._token_refused(error)
+        except VersionMismatch as error:
+            return self._turned_away(str(error))
         except ServerFatal as error:
             return self._turned_away(str(error))
         except websockets.WebSocketException as error:

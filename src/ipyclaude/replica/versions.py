@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..api_version import API_VERSION, mismatch
 from ..exceptions import VersionMismatch
-from . import API_VERSION, Cloud
+from . import Cloud
 from .tail import follow
 
 
@@ -42,26 +43,11 @@ class Versions:
         await follow(self._cloud, "users:me", {}, self._fold)
 
     async def _fold(self, me: Any) -> bool:
-        refusal = mismatch(int(me["api"]))
+        api = int(me["api"])
+        refusal = None if api == API_VERSION else mismatch(api)
         changed = (refusal is None) != (self.refusal is None)
         self.refusal = refusal
         if changed:
             self._on_change()
         self._on_user(me["user"] and str(me["user"]["userId"]))
         return False
-
-
-def mismatch(api: int) -> VersionMismatch | None:
-    """Return why a client of ours may not write to functions of this version, if so."""
-    if api == API_VERSION:
-        return None
-    older = api < API_VERSION
-    return VersionMismatch(
-        f"The functions deployed to Convex are {'older' if older else 'newer'} than this"
-        " ipyclaude, so nothing is sent.",
-        why=f"They speak version {api}, and it speaks {API_VERSION}. What you do is kept here.",
-        fix="Deploy its functions: ipyclaude deploy."
-        if older
-        else "Update it: pip install --upgrade ipyclaude, then restart the kernel.",
-        api=api,
-    )
