@@ -12,7 +12,7 @@ from typing import Literal
 from ..exceptions import SettingsError
 from ..settings import IPyClaude
 from . import Token, TokenSource
-from .claims import person_of
+from .claims import known_as, person_of
 from .jupyterhub import HUB_TOKEN_VARIABLE, URL_VARIABLE, on_hub
 
 TOKEN_VARIABLE = "CONVEX_AUTH_TOKEN"  # noqa: S105 - a variable's name
@@ -110,7 +110,7 @@ def _jupyterhub(env: Mapping[str, str]) -> Choice | None:
     name = env.get("JUPYTERHUB_USER", "")
     words = f"The JupyterHub's user{f' {name!r}' if name else ''}."
     source = JupyterHubToken(env[URL_VARIABLE], lambda: env.get(HUB_TOKEN_VARIABLE))
-    return Choice("jupyterhub", words, source, lambda: f"{env[URL_VARIABLE]}|{name}")
+    return Choice("jupyterhub", words, source, lambda: known_as(env[URL_VARIABLE], name))
 
 
 class Identity:

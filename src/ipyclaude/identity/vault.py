@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ..exceptions import SignedOut
+from .claims import known_as
 from .private import is_private, write_private
 
 Where = Literal["keyring", "file", "memory"]
@@ -34,7 +35,7 @@ class Kept:
     @property
     def person(self) -> str:
         """Who it is, as Convex knows them."""
-        return f"{self.issuer}|{self.subject}"
+        return known_as(self.issuer, self.subject)
 
     def to_text(self) -> str:
         """Return it as JSON, secrets included."""
