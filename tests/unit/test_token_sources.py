@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -240,6 +241,38 @@ def test_a_token_that_was_set_anew_says_whose_it_is() -> None:
     env["CONVEX_AUTH_TOKEN"] = jwt(iss="https://id", sub="eve")
     identity.look()
     assert told == ["https://id|eve"]
+
+
+async def _told_in(identity: Identity) -> list[int]:
+    """Ask for a token; return the threads on which somebody heard that it is another's."""
+    threads: list[int] = []
+    unsubscribe = identity.on_change(lambda: threads.append(threading.get_ident()))
+    await identity.token(False)
+    unsubscribe()
+    return threads
+
+
+@pytest.mark.asyncio
+async def test_a_thread_is_taken_only_where_the_token_is_somebody_elses() -> None:
+    """Whoever hears of that may block, and is not on the loop; a token of the same person, of
+    which there is one a call, is handed out as it is."""
+    taken: list[object] = []
+
+    class Threads(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **more: Any) -> Any:
+            taken.append(fn)
+            return super().submit(fn, *args, **more)
+
+    asyncio.get_running_loop().set_default_executor(Threads(1))
+    env = {"CONVEX_AUTH_TOKEN": jwt(iss="https://id", sub="ada")}
+    identity = Identity(lambda: choose(settings(), env))
+    assert await _told_in(identity) == []
+    env["CONVEX_AUTH_TOKEN"] = jwt(iss="https://id", sub="ada", jti=2)
+    assert await _told_in(identity) == []
+    assert taken == []
+    env["CONVEX_AUTH_TOKEN"] = jwt(iss="https://id", sub="eve")
+    [thread] = await _told_in(identity)
+    assert thread != threading.get_ident()
 
 
 def test_who_looks_at_the_same_time_as_others_tells_once() -> None:

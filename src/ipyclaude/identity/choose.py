@@ -162,9 +162,14 @@ class Identity:
         """Return a token of the chosen source, None if nobody is signed in."""
         source = self.choice.source
         token = None if source is None else await source.token(force_refresh)
-        # Before anybody uses it: what is open may be the last person's.
-        await asyncio.to_thread(self.look)
+        # Before anybody uses it: what is open may be the last person's. Whoever hears it may block.
+        if self._is_somebody_else():
+            await asyncio.to_thread(self.look)
         return token
+
+    def _is_somebody_else(self) -> bool:
+        with self._lock:
+            return self.choice.person() != self._person
 
     async def learn(self) -> None:
         """Learn whose the tokens are, where only the program that prints them can say.
