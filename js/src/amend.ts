@@ -1,6 +1,7 @@
 /** A call's input, of which the code can be edited before it runs. */
 
 import { editedField, inputElement } from "./blocks/tools";
+import type { Standing } from "./cells";
 import { button, h } from "./dom";
 import { icon } from "./icons";
 
@@ -14,6 +15,7 @@ export class Amend {
   constructor(
     private readonly tool: string,
     private readonly input: Input,
+    private readonly cell: Standing | null,
     private readonly changed: () => void,
   ) {
     this.field = editedField(tool, input);
@@ -35,7 +37,8 @@ export class Amend {
       icon("edit"),
       "Edit",
     );
-    this.el.replaceChildren(inputElement(this.tool, this.input), this.field ? edit : "");
+    const shown = inputElement(this.tool, this.input, this.cell);
+    this.el.replaceChildren(shown, this.field ? edit : "");
     this.changed();
   }
 

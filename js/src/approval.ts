@@ -2,6 +2,7 @@
 
 import { Amend } from "./amend";
 import { inputElement, toolIcon, toolLabel } from "./blocks/tools";
+import { standing } from "./cells";
 import { button, focusIn, h, setText } from "./dom";
 import { Failure } from "./failure";
 import { icon } from "./icons";
@@ -33,7 +34,9 @@ export class ApprovalCard {
     const words = this.plan ? "Keep planning" : "Deny";
     this.deny = button("deny", words, () => void this.answer(false, "once"));
     this.deny.classList.add("ipc-danger");
-    this.amend = new Amend(approval.tool_name, approval.input, () => this.offer());
+    const { tool_name: tool, input } = approval;
+    const cell = standing(page.model, String(input.cell ?? input.below ?? ""));
+    this.amend = new Amend(tool, input, cell, () => this.offer());
     this.el = this.build();
     this.offer();
   }

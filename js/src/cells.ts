@@ -53,6 +53,13 @@ export interface Seen {
   text(): string;
 }
 
+/** A cell of which a call speaks, as it stands in the notebook now. */
+export interface Standing {
+  readonly name: string;
+  readonly kind: "code" | "markdown";
+  readonly source: string;
+}
+
 interface SharedCell {
   id: string;
   cell_type: string;
@@ -99,9 +106,8 @@ export class Cells {
     return sharedModel.cells.map((shared, at) => {
       const source = shared.getSource();
       const model = cells.get(at);
-      const count = model.executionCount;
       return {
-        name: count ? `cell [${count}]` : `cell #${at}`,
+        name: nameOf(model, at),
         line: source.trim().split("\n", 1)[0] ?? "",
         text: () => described(shared, source, model.outputs?.toJSON?.() ?? []),
       };
@@ -119,6 +125,10 @@ export class Cells {
     const at = number === null ? siblings(cell).indexOf(cell) : Number(number);
     return at < 0 ? end : Math.min(at + 1, end);
   }
+}
+
+function nameOf({ executionCount: count }: CellModel, at: number): string {
+  return count ? `cell [${count}]` : `cell #${at}`;
 }
 
 /** So much of what a cell shows (characters) goes along. */
@@ -172,6 +182,16 @@ export function contextOf(model: Model): Context | null {
   const context = model.widget_manager?.context as Partial<Context> | undefined;
   if (typeof context?.model?.sharedModel?.insertCell !== "function") return null;
   return context as Context;
+}
+
+/** The cell of this id; null where there is none, or the host keeps its cells to itself. */
+export function standing(model: Model, id: string): Standing | null {
+  const { cells, sharedModel } = contextOf(model)?.model ?? {};
+  const at = sharedModel?.cells.findIndex((cell) => cell.id === id) ?? -1;
+  const found = sharedModel?.cells[at];
+  if (!cells || !found) return null;
+  const kind = found.cell_type === "markdown" ? "markdown" : "code";
+  return { name: nameOf(cells.get(at), at), kind, source: found.getSource() };
 }
 
 const PYTHON = /^(?:i?python3?|py|pycon)$/i;

@@ -1,7 +1,60 @@
 import { describe, expect, test, vi } from "vitest";
-import { approval, call, message, turn } from "../dev/mock";
+import { approval, call, MockModel, message, turn } from "../dev/mock";
 import type { Decide } from "../src/wire";
-import { all, frame, last, one, press, ready } from "./helpers";
+import { all, frame, last, one, press, ready, show } from "./helpers";
+
+const NOTEBOOK = "mcp__notebook__";
+
+/** A host that lends a notebook of one cell, `[3]`, to the widget. */
+function lending(source: string, cell_type = "code"): object {
+  const cells = [{ id: "c-1", cell_type, getSource: () => source }];
+  const get = () => ({ id: "c-1", executionCount: 3 });
+  return { context: { model: { cells: { get }, sharedModel: { cells, insertCell: vi.fn() } } } };
+}
+
+type Input = Record<string, unknown>;
+
+async function asked(tool: string, input: Input, host: object = {}): Promise<HTMLElement> {
+  const model = new MockModel("chat");
+  Object.assign(model, { widget_manager: host });
+  const { el } = show(model);
+  model.snapshot({ approvals: [approval({ tool_name: `${NOTEBOOK}${tool}`, input })] });
+  await frame();
+  return one(el, "approval");
+}
+
+describe("a permission prompt for the notebook", () => {
+  test("shows the cell that would be run or deleted, not its id alone (S12)", async () => {
+    for (const tool of ["delete_cell", "run_cell"]) {
+      const el = await asked(tool, { cell: "c-1" }, lending("old = 1\nprint(old)"));
+      expect(el.querySelector(".ipc-fields")?.textContent).toBe("cell[3], id c-1");
+      expect(el.querySelector("pre")?.textContent).toBe("old = 1\nprint(old)");
+      expect((await asked(tool, { cell: "c-1" })).textContent).toContain("c-1");
+    }
+  });
+
+  test("shows what an edit changes, and the whole new source", async () => {
+    const input = { cell: "c-1", source: "old = 2\nprint(old)" };
+    const el = await asked("edit_cell", input, lending("old = 1\nprint(old)"));
+    expect(one(el, "diff").textContent).toBe("- old = 1+ old = 2  print(old)");
+    expect(el.querySelector("pre")?.textContent).toBe("old = 2\nprint(old)");
+    one(el, "edit-input").click();
+    expect(one<HTMLTextAreaElement>(el, "edited-input").value).toBe(input.source);
+    const bare = await asked("edit_cell", input);
+    expect(all(bare, "diff")).toEqual([]);
+    expect(bare.querySelector("pre")?.textContent).toBe(input.source);
+  });
+
+  test("says below which cell a new one goes, and what is installed", async () => {
+    const input = { source: "# Birds", kind: "markdown", below: "c-1" };
+    const inserted = await asked("insert_cell", input, lending("old = 1"));
+    expect(inserted.textContent).toContain("belowcell [3], id c-1");
+    expect(inserted.querySelector("pre")?.textContent).toBe("# Birds");
+    const installed = await asked("install_package", { packages: ["nests==1.0", "eggs>=2"] });
+    expect(installed.querySelector("pre")?.textContent).toBe('pip install "nests==1.0" "eggs>=2"');
+    expect(installed.textContent).toContain("this notebook's kernel");
+  });
+});
 
 describe("a permission prompt", () => {
   test("shows the real input whole, and sends the answer that was clicked (S12)", async () => {

@@ -54,6 +54,13 @@ describe("an edit", () => {
 });
 
 describe("what a tool returned", () => {
+  test("of the notebook is told by what it is about", () => {
+    const about = (tool: string, input: object) => summary(`mcp__notebook__${tool}`, { ...input });
+    expect(about("install_package", { packages: ["nests==1.0", "eggs"] })).toBe("nests==1.0 eggs");
+    expect(about("read_output", { cell: "0123456789" })).toBe("cell 01234567");
+    expect(about("read_output", { cell: "[3]", start: 20_000 })).toMatch(/from character 20.000$/);
+  });
+
   test("of a command is what it printed, with its exit code and without escapes", () => {
     const text = "Exit code 2\n\u001b[31mno\u001b[0m such file";
     expect(outcome("Bash", text, {}, true)).toBe("exit code 2");

@@ -1,5 +1,6 @@
 /** Which tool is shown how. To add one: a view, and a line in `TOOLS`. */
 
+import type { Standing } from "../../cells";
 import { h } from "../../dom";
 import type { IconName } from "../../icons";
 import { codeBlock } from "../../markdown/code";
@@ -63,12 +64,19 @@ export function summary(name: string, input: Input): string {
   return line.length > SUMMARY_LENGTH ? `${line.slice(0, SUMMARY_LENGTH)}…` : line;
 }
 
-/** The whole input, real and unshortened: what a person decides on (S12). */
-export function inputElement(name: string, input: Input): HTMLElement {
+/**
+ * The whole input, real and unshortened: what a person decides on (S12). Where it speaks of a cell,
+ * `cell` is what stands there.
+ */
+export function inputElement(
+  name: string,
+  input: Input,
+  cell: Standing | null = null,
+): HTMLElement {
   if (!Object.keys(input).length) {
     return h("div", { class: "ipc-input" }, h("span", { class: "ipc-muted" }, "No input."));
   }
-  const special = viewOf(name).input?.(input);
+  const special = viewOf(name).input?.(input, cell);
   if (special) return special;
   const box = h("div", { class: "ipc-input" });
   const code = text(input.code);

@@ -1,3 +1,4 @@
+import type { Standing } from "../../cells";
 import type { IconName } from "../../icons";
 
 export type Input = Record<string, unknown>;
@@ -9,8 +10,8 @@ export interface ToolView {
   readonly label?: string;
   /** One line that says what the call is about. */
   summary?(input: Input): string;
-  /** The whole input, real and unshortened: what a person decides on (S12). */
-  input?(input: Input): HTMLElement;
+  /** The whole input, real and unshortened: what a person decides on (S12); null: as for any. */
+  input?(input: Input, cell: Standing | null): HTMLElement | null;
   /** The part of the input that a person may edit before it runs. */
   readonly edits?: string;
   /** What came back; null where it says nothing that the input does not. */
