@@ -7,9 +7,10 @@ import hashlib
 import json
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import attachments
+from .cellview import SHOW_SECONDS, CellView, show_view
 from .display import bundle
 from .exceptions import IpyClaudeError, TurnStopped, UsageMistake
 from .exchange import Answer, Question
@@ -27,15 +28,8 @@ from .sessions import working_folder_note
 from .stored import StoredAnswers
 from .terminal import Printer
 
-if TYPE_CHECKING:
-    from .widget import TurnView
-
 #: How long a page may take to say that it shows the view before `input()` asks instead.
-ACKNOWLEDGE_SECONDS = 1.0
-_WORKING = (
-    "<p><em>Claude was working on this when the notebook was saved. The answer is in the session: "
-    "<code>%claude_session show</code>.</em></p>"
-)
+ACKNOWLEDGE_SECONDS = 1.0 + SHOW_SECONDS
 _WISHES = {
     "fix": "Find out why the last cell that failed did so, and fix it: say in a sentence what was "
     "wrong, and put the corrected code into the notebook by its tools, or show it.",
@@ -150,15 +144,11 @@ class Asking:
     # -- the four ways to ask ----------------------------------------------------------
 
     def _live(self, asked: Asked, session: Session, question: Question) -> None:
-        from .widget import turn_view
-
         session.check_may_ask()
-        view = turn_view(self._app, session, question.turn_id)
         output = Output()
-        question = replace(question, change_cells=view.hands.change)
+        view = CellView(self._app, session, question.turn_id, output)
+        question = replace(question, change_cells=view.change_cells)
         asker = self._cell_asker(session, view)
-        # Claude is asked first: the view is shown while the prompt is on its way.
-        showing = self._app.runtime.call_main(lambda: _show(view, output))
         try:
             answer = self._wait(session, _with_asker(question, asker))
             todos = self._app.store.todos(session.info.client_id).todos
@@ -166,8 +156,7 @@ class Asking:
             mine = todos if _made_todos(answer.messages) else ()
             output.replace(bundle(shown_messages, mine))
         finally:
-            showing.cancel()  # where the turn ended before it began
-            self._app.runtime.loop.call_soon_threadsafe(view.retire)
+            view.end()
         self._finish(asked, answer)
 
     def _in_background(self, session: Session, question: Question) -> None:
@@ -178,7 +167,7 @@ class Asking:
         view = turn_view(app, session, question.turn_id)
         question = replace(question, change_cells=view.hands.change)
         output = Output()
-        _show(view, output)
+        show_view(view, output)
 
         async def ask() -> None:
             try:
@@ -236,12 +225,12 @@ class Asking:
             if pump:
                 pump[1]()
 
-    def _cell_asker(self, session: Session, view: TurnView) -> Asker:
+    def _cell_asker(self, session: Session, view: CellView) -> Asker:
         by_input = self._input_asker(session)
 
         async def ask(approval: Approval) -> None:
             try:
-                await asyncio.wait_for(view.seen.wait(), ACKNOWLEDGE_SECONDS)
+                await asyncio.wait_for(view.seen(), ACKNOWLEDGE_SECONDS)
             except asyncio.TimeoutError:
                 await by_input(approval)
 
@@ -333,10 +322,6 @@ def _changes(asked: Asked, schema: dict[str, Any] | None) -> dict[str, Any]:
 
 def _with_asker(question: Question, asker: Asker | None) -> Question:
     return replace(question, ask=asker)
-
-
-def _show(view: TurnView, output: Output) -> None:
-    output.show_widget(view, {"text/html": _WORKING, "text/plain": "Claude is working…"})
 
 
 def _notice(session: Session, block: NoticeBlock) -> Message:

@@ -226,9 +226,10 @@ class TurnView(View):
     """The live output of one `%%claude` cell."""
 
     def __init__(self, desk: Desk, session: Session, turn_id: str) -> None:
-        super().__init__(desk, session, kind="turn")
+        # First: the turn goes on in its own thread, and is heard of as soon as it is bound.
         self._turn_id = turn_id
         self._blocks: set[int] = set()
+        super().__init__(desk, session, kind="turn")
 
     def _wants(self, event: p.Event) -> bool:
         if isinstance(event, p.MessageSaved):

@@ -179,6 +179,18 @@ class Kernel:
         page.ask("hello")
         return page
 
+    def turn(self) -> Page:
+        """Wait for the view of the cell that runs, and greet it as a page does."""
+        before = len(self.opened)
+
+        def views() -> list[str]:
+            return [c for c, state in self.opened[before:] if state.get("kind") == "turn"]
+
+        self.until(lambda: bool(views()))
+        page = Page(self, views()[0])
+        page.ask("hello")
+        return page
+
     def listen(self, listener: Callable[[dict[str, Any]], None]) -> None:
         """Call `listener` with all that the kernel says from now on, as it is read."""
         self._unread.append(listener)

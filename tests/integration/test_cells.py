@@ -185,8 +185,10 @@ def test_a_cli_that_dies_is_told_and_started_again(nb: Notebook, model: Scripted
     """Killed in mid-turn, the CLI is named, the words stay, and Claude remembers (S14)."""
     model.script("Before.", Reply(text("Half of it", chunk_chars=4, hold=threading.Event())), "On.")
     nb.run("%claude first")
+    nb.kernel.open_subshell()
     sent = nb.send("%claude second", stdin=True)
-    nb.kernel.until(lambda: any("Half" in str(m["content"]) for m in nb.heard))
+    page = nb.kernel.turn()
+    nb.kernel.until(lambda: "Half" in str(page.live))
     for child in psutil.Process(nb.kernel.pid).children():
         child.kill()
     shown = nb.collect(sent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from hosts import Notebook
 from kernels import Kernel, Page, Place
 
 from ipyclaude.testing import ScriptedModel
@@ -31,6 +32,25 @@ def test_what_one_writes_grows_in_the_others_widget(
     there.kernel.until(lambda: set(there.finished) == set(here.finished))
     assert there.texts == here.texts
     assert there.live == {}
+
+
+def test_a_turn_that_is_refused_leaves_no_view(
+    place: Place, model: ScriptedModel, start: StartKernel
+) -> None:
+    """While another kernel's turn runs, a cell says so and nothing else: no view of a turn."""
+    gate = threading.Event()
+    first, second = start(place, model), start(place, model)
+    first.run("%claude_session new shared")
+    here = first.chat()
+    model.script(Reply(hold(gate), text("the answer")))
+    turn_id = here.prompt("Tell me")
+    first.until(lambda: bool(model.requests))
+    shown = Notebook(second).run("%claude -s shared And me", answers=[])
+    assert shown.error == "SessionBusy"
+    assert shown.outputs == []
+    assert [state for _, state in second.opened if state.get("kind") == "turn"] == []
+    gate.set()
+    here.ended(turn_id)
 
 
 def _growing(page: Page) -> list[str]:
