@@ -77,6 +77,8 @@ def import_history(
     files = find_history() if paths is None else chosen(paths)
     total, done = sum(file.size for file in files), 0
     report = ImportReport()
+    with store.database.reading() as db:
+        known = _imports.known(db)
     with _no_collections(), Writer(store, transcripts) as writer:
         for file in files:
             base = done
@@ -86,7 +88,8 @@ def import_history(
                     progress(min(base + read, total), total, path)
 
             try:
-                _Import(store, file, report, tell, writer).run()
+                writer.settle(file.session_id)
+                _Import(store, file, report, tell, writer, known).run()
             except OSError as error:
                 report.skipped.append(Skipped(file.path, error.strerror or str(error)))
             done += file.size
@@ -130,14 +133,19 @@ class _Import:
         report: ImportReport,
         tell: Callable[[int, Path], None],
         writer: Writer,
+        known: set[str],
     ) -> None:
         self._store, self._writer = store, writer
+        #: What the store may hold of imports. Most of a first one is new, and is not asked for.
+        self._known = known
         self._history, self._report, self._tell = file, report, tell
         self._main = self._open(file.path, "")
         state = State.load(self._main.mark.state)
         if state.created is None:
             state.created = first_time(file.path)
         self._fold = Fold(file.session_id, state)
+        self._is_new = known.isdisjoint([str(file.path), file.session_id, self._fold.session_id])
+        known.update([str(file.path), file.session_id, self._fold.session_id])
         self._todos = TodoFold()
         self._changed_todos = False
         self._subagents: dict[str, _File] = {}
@@ -149,7 +157,6 @@ class _Import:
 
     def run(self) -> None:
         """Read what is new of it."""
-        self._writer.settle(self._history.session_id)
         if not self._ready():
             return
         self._find_subagents()
@@ -169,12 +176,16 @@ class _Import:
 
     def _open(self, path: Path, subpath: str) -> _File:
         key = Key(self._history.project_key, self._history.session_id, subpath)
-        with self._store.database.reading() as db:
-            mark = _imports.read(db, str(path))
+        mark: Mark | None = None
+        if str(path) in self._known:
+            with self._store.database.reading() as db:
+                mark = _imports.read(db, str(path))
         return _File(path, key, mark or Mark(str(path), ""))
 
     def _ready(self) -> bool:
         """Tell whether there is something to do; prepare the state for it."""
+        if self._is_new:
+            return True
         state, known = self._fold.state, bool(self._main.mark.session_id)
         session_id = self._fold.session_id
         with self._store.database.reading() as db:
@@ -314,7 +325,7 @@ class _Import:
             )
         )
         self._report.messages += len(self._messages)
-        self._stored = True
+        self._stored, self._is_new = True, False
         self._touched, self._messages, self._changed_todos = [], [], False
         self._count = self._bytes = 0
         self._tell(sum(file.mark.offset for file in self._begun), path)
@@ -334,8 +345,10 @@ class _Import:
         state = self._fold.state
         # A file that says no time has at least its own.
         written = self._main.mark.mtime_ns / 1e6 or self._history.path.stat().st_mtime * 1000
-        with self._store.database.reading() as db:
-            known = _imports.session(db, "client_id", self._fold.session_id)
+        known: SessionInfo | None = None
+        if not self._is_new:
+            with self._store.database.reading() as db:
+                known = _imports.session(db, "client_id", self._fold.session_id)
         info = known or SessionInfo(
             client_id=self._fold.session_id,
             name="",

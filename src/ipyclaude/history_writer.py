@@ -6,7 +6,7 @@ What needs no Python goes on beside the reading, in threads: compressing, and co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,7 +15,6 @@ from .store import _imports
 from .store._chunks import Place, write
 from .store._imports import Mark
 from .store._lines import Key, Line, Packed, pack
-from .store._writes import Batch
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
@@ -44,9 +43,6 @@ class Portion:
     size: int
 
 
-_Waiting = tuple[Portion, list[Future[list[Packed]]]]
-
-
 class Writer:
     """Takes portions in, and stores them when they are many. A context: leaving it stores all."""
 
@@ -57,7 +53,7 @@ class Writer:
         self._storing: Future[None] | None = None
         #: Claude's ids of the sessions that it stores.
         self._being_stored = frozenset[str]()
-        self._waiting = list[_Waiting]()
+        self._waiting = list[Portion]()
         self._size = 0
 
     def __enter__(self) -> Writer:
@@ -74,11 +70,7 @@ class Writer:
 
     def add(self, portion: Portion) -> None:
         """Take a portion in."""
-        packed = [
-            self._packer.submit(pack, [line.text for line in piece.lines])
-            for piece in portion.pieces
-        ]
-        self._waiting.append((portion, packed))
+        self._waiting.append(portion)
         self._size += portion.size
         idle = self._storing is None or self._storing.done()
         if self._size >= (_ENOUGH if idle else _MOST):
@@ -86,7 +78,7 @@ class Writer:
 
     def settle(self, claude_id: str) -> None:
         """Have stored what was read of this session."""
-        if any(portion.claude_id == claude_id for portion, _ in self._waiting):
+        if any(portion.claude_id == claude_id for portion in self._waiting):
             self.store()
         if claude_id in self._being_stored:
             self._stored()
@@ -98,8 +90,9 @@ class Writer:
         if waiting:
             # Not while it is written: each row would wait for its turn with Python's lock.
             written = threading.Event()
-            self._being_stored = frozenset(portion.claude_id for portion, _ in waiting)
-            self._storing = self._keeper.submit(self._write, waiting, written)
+            self._being_stored = frozenset(portion.claude_id for portion in waiting)
+            packed = self._packer.submit(_pack, waiting)
+            self._storing = self._keeper.submit(self._write, waiting, packed, written)
             self._storing.add_done_callback(lambda _: written.set())
             written.wait()
 
@@ -109,23 +102,26 @@ class Writer:
         if storing is not None:
             storing.result()
 
-    def _write(self, waiting: list[_Waiting], written: threading.Event) -> None:
+    def _write(
+        self, waiting: list[Portion], packed: Future[list[list[Packed]]], written: threading.Event
+    ) -> None:
+        pieces = [piece for portion in waiting for piece in portion.pieces]
         with self._store.batch() as batch:
-            batch.prepare([v for portion, _ in waiting for v in portion.values])
-            parts = list[tuple[Place, Callable[[], list[Packed]]]]()
-            for portion, packed in waiting:
-                for piece, chunks in zip(portion.pieces, packed, strict=True):
-                    if piece.lines:
-                        parts.append(self._begin(batch, piece, chunks))
-                    _imports.write(batch.db, piece.mark)
+            batch.prepare([v for portion in waiting for v in portion.values])
+            for piece in pieces:
+                _imports.write(batch.db, piece.mark)
+            pieces = [piece for piece in pieces if piece.lines]
+            begun = [self._transcripts.append_later(batch, p.key, p.lines) for p in pieces]
             written.set()
             batch.flush()
-            write(batch, [(place, chunks()) for place, chunks in parts])
+            parts = list[tuple[Place, list[Packed]]]()
+            for piece, (place, new), chunks in zip(pieces, begun, packed.result(), strict=True):
+                some = len(new) < len(piece.lines)  # the others were there already
+                parts.append((place, pack(piece.lines[n].text for n in new) if some else chunks))
+            write(batch, parts)
 
-    def _begin(
-        self, batch: Batch, piece: Piece, chunks: Future[list[Packed]]
-    ) -> tuple[Place, Callable[[], list[Packed]]]:
-        place, new = self._transcripts.append_later(batch, piece.key, piece.lines)
-        if len(new) == len(piece.lines):
-            return place, chunks.result
-        return place, lambda: pack(piece.lines[n].text for n in new)  # some were there already
+
+def _pack(portions: Sequence[Portion]) -> list[list[Packed]]:
+    """Compress the lines of each piece that has some."""
+    pieces = [piece for portion in portions for piece in portion.pieces if piece.lines]
+    return [pack([line.text for line in piece.lines]) for piece in pieces]

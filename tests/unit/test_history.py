@@ -174,6 +174,16 @@ def test_twice_and_grown(scene: Scene) -> None:
     assert len(scene.raw()) == 6
 
 
+def test_a_file_that_is_named_twice(scene: Scene) -> None:
+    """A file that is named twice is read once, though nothing of it was known before."""
+    entries = [scene.user("one"), scene.claude(text("1"))]
+    scene.write(*entries)
+    report = import_history(scene.store, scene.transcripts, [scene.path, scene.path])
+    assert (report.sessions, report.messages) == (1, 3)
+    assert [said for _, said in scene.shown()] == ["one", "1"]
+    assert scene.raw() == entries
+
+
 def test_a_name_given_here_is_kept(scene: Scene) -> None:
     """A session that was renamed here keeps its name when more of it is imported."""
     scene.write(scene.user("one"), scene.claude(text("1")))

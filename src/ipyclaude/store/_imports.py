@@ -25,6 +25,15 @@ class Mark:
     state: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
+def known(db: sqlite3.Connection) -> set[str]:
+    """Return the paths that were read, and both ids of all sessions, deleted ones too."""
+    rows = db.execute(
+        "SELECT path FROM imports UNION ALL SELECT client_id FROM sessions"
+        " UNION ALL SELECT claude_session_id FROM sessions WHERE claude_session_id IS NOT NULL"
+    )
+    return {row[0] for row in rows}
+
+
 def read(db: sqlite3.Connection, path: str) -> Mark | None:
     """Return a file's mark, None if it was never read."""
     row = db.execute("SELECT * FROM imports WHERE path = ?", (safe(path),)).fetchone()
