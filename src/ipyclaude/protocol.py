@@ -87,6 +87,7 @@ class Status(Wire):
     alone: Text = ""
     #: The session is only here, and could be sent (`SyncSession`).
     can_sync: bool = False
+    #: What the next turn runs with; what the last one did is in `SessionInfo`.
     model: str | None = None
     permission_mode: str = "default"
     effort: str | None = None

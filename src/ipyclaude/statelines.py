@@ -63,10 +63,11 @@ class StateLines:
     def _of(self, session: Session | None, standing: Standing | None) -> Status:
         options = session.options if session is not None else None
         s = self._settings
+        chosen = options.model if options else s.model
         status = Status(
             sync="local",
             detail=f"Kept on this machine: {self._store}",
-            model=(session.info.model if session else None) or s.model,
+            model=chosen or (session.info.model if session else None),
             permission_mode=options.permission_mode if options else s.permission_mode,
             effort=options.effort if options else cast("Any", s.effort),
             demo=s.demo,
