@@ -88,6 +88,8 @@ const AROUND = 6;
 const GUESS = 64;
 /** So near to the end (px) counts as the end. */
 const NEAR_END = 40;
+/** Room (px) above the first row, and above one that is brought into sight, for its buttons. */
+const ABOVE = { first: 12, revealed: 28 };
 
 export class Virtual implements Stack {
   private readonly views = new Map<string, RowView>();
@@ -150,6 +152,8 @@ export class Virtual implements Stack {
       estimateSize: () => GUESS,
       getItemKey: (at: number) => this.rows[at]?.id ?? at,
       overscan: AROUND,
+      paddingStart: ABOVE.first,
+      scrollPaddingStart: ABOVE.revealed,
       rangeExtractor: (range: Range) => this.range(range),
       // What is added above must not move what is being read.
       anchorTo: "end" as const,

@@ -16,6 +16,14 @@ _DROP_FILE = """(el) => {
   data.items.add(new File(['colony,nests\\nNorth,41'], 'birds.csv', {type: 'text/csv'}));
   el.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
 }"""
+#: Whether a message's buttons lie over its words.
+_COVERED = """(message) => {
+  const bar = message.querySelector('[data-ipc="actions"]').getBoundingClientRect();
+  const words = document.createRange();
+  words.selectNodeContents(message.firstElementChild);
+  return [...words.getClientRects()].some(({left, right, top, bottom}) =>
+    left < bar.right && right > bar.left && top < bar.bottom && bottom > bar.top);
+}"""
 _HIDDEN = """(hidden) => {
   Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
   document.dispatchEvent(new Event('visibilitychange'));
@@ -72,14 +80,18 @@ def test_questions_are_answered_by_keyboard_and_a_rule_is_taken_back(seat: Seat)
 
 
 def test_what_was_said_is_copied_quoted_and_put_into_cells(seat: Seat) -> None:
-    """A message, its code or the whole answer is copied; an answer becomes a cell, code runs."""
+    """A message, its code or the whole answer is copied; an answer becomes a cell, code runs.
+
+    The buttons for that lie over no word of a long prompt, though it is the first one.
+    """
     seat.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     code = "total = 6 * 7\nprint('sum', total)"
     said = f"Herons **stand** still.\n\n```python\n{code}\n```"
     seat.model.script(
         Reply(text("I look."), tool("Bash", {"command": "echo looked"})), said, "Since they hunt."
     )
-    seat.ask("What do herons do?")
+    asked = " ".join(["What do herons do?"] * 20)
+    seat.ask(asked)
     expect(seat.part("log")).to_contain_text("Herons stand still.")
 
     def copied(button: Locator) -> str:
@@ -88,7 +100,10 @@ def test_what_was_said_is_copied_quoted_and_put_into_cells(seat: Seat) -> None:
         words: str = seat.page.evaluate("navigator.clipboard.readText()")
         return words
 
-    assert copied(seat.message("What do herons").locator(hook("copy"))) == "What do herons do?"
+    prompt = seat.message("What do herons")
+    expect(prompt.locator(hook("actions"))).to_be_in_viewport(ratio=1)
+    assert prompt.evaluate(_COVERED) is False
+    assert copied(prompt.locator(hook("copy"))) == asked
     answer = seat.message("Herons stand")
     assert copied(answer.locator(f"{hook('code')} {hook('copy')}")) == code
     assert copied(answer.locator(f"{hook('actions')} {hook('copy')}")) == said
