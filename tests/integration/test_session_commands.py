@@ -10,6 +10,8 @@ import pytest
 from hosts import Notebook
 from kernels import Kernel, Place, said
 
+from ipyclaude.messages import Phase, SessionInfo
+from ipyclaude.store.sqlite import SqliteStore
 from ipyclaude.testing import Reply, ScriptedModel, tool
 
 StartKernel = Callable[..., Kernel]
@@ -54,6 +56,19 @@ def test_a_table_is_shown_once_in_both_forms(nb: Notebook) -> None:
         [shown] = nb.run(f"%claude_session {line}").outputs
         assert words in shown["data"]["text/html"], line
         assert words in shown["data"]["text/plain"], line
+
+
+def test_the_list_says_what_a_session_does(nb: Notebook, place: Place) -> None:
+    """In words, in both forms: which one is current, and that another one works or waits."""
+    nb.run("%claude_session new mine")
+    store = SqliteStore(place.store_file)
+    for name, phase in (("busy", Phase(type="running")), ("asking", Phase(type="waiting"))):
+        store.put(SessionInfo(name=name, cwd=str(place.work), phase=phase))
+    store.close()
+    [shown] = nb.run("%claude_session list").outputs
+    for told in ("mine +current", "busy +working", "asking +waits for permission"):
+        assert re.search(told, shown["data"]["text/plain"]), told
+        assert re.search(told, re.sub(r"<[^>]*>", " ", shown["data"]["text/html"])), told
 
 
 def test_a_fork_remembers_up_to_its_message_and_not_beyond(

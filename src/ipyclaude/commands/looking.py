@@ -16,6 +16,8 @@ from ..store.replication import Replication
 from ..tables import ago, money, show_bundle, show_table, show_text, size
 from .registry import COMMANDS, arg, chosen, command, count, my_name, whole
 
+_BUSY = {"running": "working", "waiting": "waits for permission"}
+
 
 @command("status", "what is current, where it is stored, its state")
 def _status(app: App, _: argparse.Namespace) -> None:
@@ -66,15 +68,16 @@ def _list(app: App, args: argparse.Namespace) -> None:
     current = app.sessions.current_id
     rows = [_row(info, current) for info in found[:limit]]
     more = "More with --all, or give words to search for." if len(found) > limit else ""
-    show_table(("", "name", "title", "last active", "messages", "cost", "id"), rows, caption=more)
+    headers = ("name", "state", "title", "last active", "messages", "cost", "id")
+    show_table(headers, rows, caption=more)
 
 
 def _row(info: SessionInfo, current: str | None) -> tuple[object, ...]:
-    mark = "▶" if info.client_id == current else ("●" if info.busy else "")
+    here = "current" if info.client_id == current else ""
     active = ago(info.last_activity_at)
     return (
-        mark,
         f"{info.name} ({info.owner})" if info.owner else info.name,
+        ", ".join(filter(None, (here, _BUSY.get(info.phase.type, "")))),
         info.title,
         active,
         info.message_count,
