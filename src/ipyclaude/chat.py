@@ -7,14 +7,13 @@ desk, and what changes comes back as events.
 from __future__ import annotations
 
 import asyncio
-import html
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 
 from . import protocol as p
 from . import requests as r
-from . import results, suggesting
+from . import results, saved, suggesting
 from .attachments import uploaded
 from .channel import wire
 from .desk import Desk
@@ -65,11 +64,9 @@ class ClaudeChat(View):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Add what a saved notebook shows where the widget's model is gone (S10)."""
         plain: Any = super()
-        made: Any = plain._repr_mimebundle_(**kwargs)
-        data, metadata = made
-        name = f" in session {self._session.info.name!r}" if self._session is not None else ""
-        words = f"A chat with Claude{name}: %claude_session chat shows it again."
-        return {**data, "text/html": f"<p>{html.escape(words)}</p>", "text/plain": words}, metadata
+        data, metadata = plain._repr_mimebundle_(**kwargs)
+        session = self._session
+        return {**data, **saved.of_chat(session.refresh() if session else None)}, metadata
 
     async def _on_prompt(self, request: r.Prompt) -> dict[str, str]:
         session = self._session or await self._open_new("")
@@ -309,6 +306,14 @@ class ClaudeTodos(View):
         chosen = desk or _loaded_desk()
         super().__init__(chosen, chosen.session(session), kind="todos")
         chosen.keep(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Add what a saved notebook shows where the widget's model is gone (S10)."""
+        plain: Any = super()
+        data, metadata = plain._repr_mimebundle_(**kwargs)
+        info = self._session.refresh() if self._session else None
+        todos = self._desk.store.todos(info.client_id).todos if info else ()
+        return {**data, **saved.of_todos(info, todos)}, metadata
 
     def _wants(self, event: p.Event) -> bool:
         return isinstance(event, p.TodosReplaced)

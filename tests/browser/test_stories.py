@@ -326,7 +326,10 @@ def test_claudes_code_runs_among_the_persons_own(seat: Seat) -> None:
 
 
 def test_todos_stand_beside_the_work_and_stay_folded(seat: Seat) -> None:
-    """`ClaudeTodos` shows them alone; the chat's panel keeps its fold over a reload."""
+    """`ClaudeTodos` shows them alone; the chat's panel keeps its fold over a reload.
+
+    What is saved says how either is shown again where there is no kernel (S10).
+    """
     seat.model.script(
         Reply(tool("ToolSearch", {"query": "select:TaskCreate,TaskUpdate"})),
         Reply(
@@ -347,7 +350,9 @@ def test_todos_stand_beside_the_work_and_stay_folded(seat: Seat) -> None:
         expect(panel.locator(f'{hook("todo")}[data-state="completed"]')).to_contain_text("Count")
     seat.part("todos").locator("summary").first.click()
     expect(seat.part("todos").locator(hook("todo")).first).to_be_hidden()
-    seat.nb.save()
+    cells = seat.nb.save().cells
+    for cell, again in ((CHAT, f"%claude_session chat {seat.name}"), (OTHER, "ClaudeTodos(")):
+        assert again in cells[cell].outputs[0].data["text/html"]
     seat.nb.reload()
     expect(seat.part("log")).to_contain_text("One is done.")
     expect(seat.part("todos")).to_contain_text("1 of 2")

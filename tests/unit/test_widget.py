@@ -166,15 +166,6 @@ def test_a_turn_view_shows_its_own_turn_only(desk: FakeDesk) -> None:
     assert events["events"][1]["s"] == "ours"
 
 
-def test_a_chat_says_where_it_is_once_its_model_is_gone(desk: FakeDesk) -> None:
-    """A notebook that is opened without its kernel names the session and how to show it (S10)."""
-    data, _ = chat(desk).view._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
-    for kind in ("text/html", "text/plain"):
-        assert "%claude_session chat" in data[kind]
-        assert "object at 0x" not in data[kind]
-
-
 def test_closing_a_view_ends_its_listening(desk: FakeDesk) -> None:
     """A closed view hears nothing more, and sends nothing."""
     page = chat(desk)
