@@ -24,6 +24,7 @@ from .engine import (
     TurnEnded,
     TurnStarted,
 )
+from .engine.errors import turn_ended
 from .exceptions import EngineError, IpyClaudeError, SessionBusy
 from .exchange import Answer, Question
 from .journal import Journal, Listener
@@ -307,11 +308,8 @@ class Session:
             # In a thread: the first engine imports the SDK, and views must not wait for that.
             engine = self._engine = await asyncio.to_thread(self._make_engine, self)
         await engine.configure(options)
-        if turn.stopping:
-            yield TurnEnded(ResultBlock(outcome="stopped"))
-            return
-        along = await self._along()
-        if turn.stopping:
+        along = () if turn.is_over else await self._along()
+        if turn.is_over:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return
         # By the turn's id its prompt is found in Claude's own memory.
@@ -371,8 +369,7 @@ class Session:
         if self._running is None:
             return
         self._running.stopping = True
-        if self._gathering is not None:
-            self._gathering.cancel()
+        self._gather_no_more()
         self._permissions.cancel(self.info.client_id)
         engine = self._engine
         if engine is None:
@@ -383,12 +380,19 @@ class Session:
         except asyncio.TimeoutError:
             await engine.close()  # it doesn't react: the process goes, the session stays
 
+    def _gather_no_more(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+
     async def _end_engine(self) -> None:
+        self._gather_no_more()
         if self._engine is not None:
             await self._engine.close()
 
     async def close(self) -> None:
-        """End the engine's process; the session stays in the store."""
+        """End the running turn and the engine's process; the session stays in the store."""
+        if self._running is not None:  # Claude may not have been asked yet
+            await self._running.fail(turn_ended())
         if self._engine is not None:
             engine, self._engine = self._engine, None
             await engine.close()

@@ -90,6 +90,11 @@ class Turn:
     def _session_id(self) -> str:
         return self._journal.info.client_id
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to end: Claude is asked nothing for it any more."""
+        return self.stopping or self._broken is not None
+
     def live(self) -> tuple[LiveBlock, ...]:
         """The blocks that are growing now."""
         return self._blocks.live()
@@ -123,11 +128,11 @@ class Turn:
         finally:
             checkpoints.cancel()
             await events.aclose()  # an engine that was left in mid-turn ends its process
+        cost = error.cost_usd if isinstance(error, EngineError) else result.cost_usd
         error = self._broken or error
         if self.stopping and isinstance(error, EngineError):
-            error, result = None, ResultBlock(outcome="stopped")
+            error, result = None, ResultBlock(outcome="stopped", cost_usd=cost)
         if error is not None:
-            cost = error.cost_usd if isinstance(error, EngineError) else 0.0
             result = ResultBlock(outcome="failed", cost_usd=cost)
         return self._ended(result, error)
 

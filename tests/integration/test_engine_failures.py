@@ -208,6 +208,37 @@ async def test_close_ends_the_process(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+#: How a CLI ends that did not end by itself.
+_KILLED = (128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGKILL)
+
+
+@pytest.mark.parametrize("end", ["close", "interrupt"])
+async def test_a_prompt_that_the_cli_has_yet_to_begin_is_ended_too(
+    tmp_path: Path, end: str
+) -> None:
+    """What the CLI is told before it begins a turn is lost on it: it is told again, and ends by
+    itself, neither when the turn is over nor when it is killed."""
+    release = threading.Event()
+    async with opened(tmp_path, "one", Reply("part", hold(release))) as bench:
+        await run_turn(bench.made, "first")
+        client: Any = bench.made._client  # pyright: ignore[reportPrivateUsage]
+        cli = client._transport._process
+        turn = asyncio.ensure_future(run_turn(bench.made, "second"))
+        # Until the prompt is on its way, and not for longer.
+        while not bench.made._busy:  # noqa: ASYNC110  # pyright: ignore[reportPrivateUsage]
+            await asyncio.sleep(0)
+        await getattr(bench.made, end)()
+        ran = await turn
+        if end == "close":
+            assert ran.error is not None
+            assert ran.error.what == "The turn was ended."
+            assert cli.returncode not in _KILLED
+        else:
+            [ended] = ran.of(TurnEnded)
+            assert ended.result.outcome == "stopped"
+        release.set()
+
+
 #: With line breaks that JSON leaves as they are.
 _FIRST = "first\u2028line\x85 and more"
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -18,7 +19,7 @@ from ipyclaude.engine import (
     TodosChanged,
     ToolRequest,
 )
-from ipyclaude.exceptions import Overloaded, SessionBusy
+from ipyclaude.exceptions import EngineError, Overloaded, SessionBusy
 from ipyclaude.exchange import Answer, Question
 from ipyclaude.holders import dead, dead_here, machine, make_holder
 from ipyclaude.journal import Told
@@ -409,6 +410,39 @@ def test_stopping_ends_what_is_gathered_for_a_prompt() -> None:
         return answer
 
     assert run(work).turn.status == "stopped"
+
+
+def test_closing_before_claude_was_asked_ends_the_turn() -> None:
+    """While its engine is made, or what goes along is gathered: it says so and asks nothing."""
+
+    async def work() -> Answer:
+        begun, made = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        async def gather(session_id: str) -> tuple[TextBlock, ...]:
+            begun.set()
+            return await asyncio.Future()
+
+        class Slow(Bench):
+            def _make(self, session: Session) -> ScriptedEngine:
+                loop.call_soon_threadsafe(begun.set)
+                made.wait(10)
+                return super()._make(session)
+
+        for bench in (Bench(say("never asked"), context=gather), Slow(say("never asked"))):
+            begun.clear()
+            asked = asyncio.ensure_future(bench.session.ask(question()))
+            await begun.wait()
+            await bench.session.close()
+            made.set()
+            answer = await asked
+            assert bench.engine.asked == []
+            assert isinstance(answer.error, EngineError)
+            assert answer.error.what == "The turn was ended."
+            assert [kind for kind, _ in bench.messages()] == ["user", "system", "result"]
+        return answer
+
+    assert run(work).turn.status == "failed"
 
 
 def test_stopping_cancels_what_waits_for_an_answer() -> None:

@@ -28,11 +28,12 @@ from ..exceptions import EngineError
 from ..messages import ContentBlock, ResultBlock, Todo
 from . import Ask, EngineEvent, EngineOptions, OnFile, Tool, ToolRequest, TurnEnded
 from .edited import Edited
-from .errors import cli_died, cli_not_found, from_result, malformed
+from .errors import cli_died, cli_not_found, from_result, malformed, turn_ended
 from .events import EventMapper, Raw, described
 from .hooks import file_hooks, joined
 from .launching import launch_options
 from .leftover import settled
+from .prompts import prompt_lines
 from .results import result_of
 from .spawning import apart
 from .steering import Steering
@@ -142,7 +143,7 @@ class ClaudeEngine:
             raise EngineError("No turn is running.", fix="Send it as a prompt.")
         self._steering.sent(uuid)
         try:
-            await self._client.query(_prompt(content, uuid))
+            await self._client.query(prompt_lines(content, uuid))
         except Exception as error:  # the SDK raises bare Exception on control errors
             self._steering.failed(uuid)
             raise EngineError("Claude could not be told.", str(error), "Send it again.") from error
@@ -170,6 +171,7 @@ class ClaudeEngine:
     async def _end(self, owner: asyncio.Task[None]) -> None:
         try:
             self._turns.put_nowait(None)
+            self._interrupted.set()
             if self._busy and self._client is not None and self._lines is not None:
                 # Else the CLI goes on with the turn, until it is killed five seconds later.
                 try:
@@ -198,7 +200,7 @@ class ClaudeEngine:
         try:
             await self._run(turn)
         except asyncio.CancelledError:
-            turn.events.put_nowait(_ended())
+            turn.events.put_nowait(turn_ended())
             raise
         except EngineError as error:
             turn.events.put_nowait(error)
@@ -217,9 +219,9 @@ class ClaudeEngine:
         self._stderr.clear()  # what an earlier turn said explains nothing of this one
         client = await self._ready(turn)
         if self._interrupted.is_set():
-            turn.events.put_nowait(TurnEnded(ResultBlock(outcome="stopped")))
+            self._stopped(turn, ResultBlock(outcome="stopped"))
             return
-        await client.query(_prompt(turn.content, turn.uuid))
+        await client.query(prompt_lines(turn.content, turn.uuid))
         while True:
             raw = await self._next_line()
             if raw.get("type") == "result" and await self._ended(turn, raw):
@@ -228,6 +230,8 @@ class ClaudeEngine:
                 turn.events.put_nowait(heard)
             if raw.get("type") == "system" and raw.get("subtype") == "init":
                 self._resume = raw.get("session_id") or self._resume
+                if self._interrupted.is_set():
+                    await client.interrupt()  # what the CLI was told before it began is lost
             for event in self._mapper.events(raw):
                 turn.events.put_nowait(event)
 
@@ -264,9 +268,15 @@ class ClaudeEngine:
             error = from_result(raw, mapper.api_error, budget, mapper.resets_at)
             error.cost_usd = cost
             raise error
-        if stopped and self._closing is not None:
-            raise _ended(cost)
         result = result_of(raw, cost, self._mapper.context_tokens, stopped=stopped)
+        if stopped:
+            self._stopped(turn, result)
+        else:
+            turn.events.put_nowait(TurnEnded(result))
+
+    def _stopped(self, turn: _Turn, result: ResultBlock) -> None:
+        if self._closing is not None:
+            raise turn_ended(result.cost_usd)
         turn.events.put_nowait(TurnEnded(result))
 
     async def _broken(self, error: Exception) -> EngineError:
@@ -371,29 +381,9 @@ class ClaudeEngine:
         return PermissionResultDeny(message=decision.reason, interrupt=decision.interrupt)
 
 
-def _ended(cost_usd: float = 0.0) -> EngineError:
-    error = EngineError("The turn was ended.", fix="Ask again.")
-    error.cost_usd = cost_usd
-    return error
-
-
 def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
     rules = [rule for update in context.suggestions for rule in update.rules or ()]
     return tuple(
         f"{rule.tool_name}({rule.rule_content})" if rule.rule_content else rule.tool_name
         for rule in rules
     )
-
-
-async def _prompt(
-    blocks: Sequence[ContentBlock], uuid: str | None
-) -> AsyncIterator[dict[str, Any]]:
-    content = [block.model_dump(mode="python", exclude_none=True) for block in blocks]
-    message: dict[str, Any] = {
-        "type": "user",
-        "message": {"role": "user", "content": content},
-        "parent_tool_use_id": None,
-    }
-    if uuid is not None:
-        message["uuid"] = uuid
-    yield message

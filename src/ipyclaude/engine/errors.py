@@ -37,6 +37,13 @@ _NOTHING_SAID = ("Check stderr output for details",)
 _USABLE = "The session is still usable"
 
 
+def turn_ended(cost_usd: float = 0.0) -> EngineError:
+    """The session was closed while its turn ran."""
+    error = EngineError("The turn was ended.", fix="Ask again.")
+    error.cost_usd = cost_usd
+    return error
+
+
 def cli_not_found(path: str | None, why: str) -> CliNotFound:
     """Return the error for a Claude CLI that cannot be started."""
     return CliNotFound(
