@@ -278,7 +278,7 @@ class ClaudeChat(View):
             session, model=request.model, mode=request.permission_mode, effort=request.effort
         )
         status = self._desk.status(session)
-        self._channel.push([p.StatusChanged(status=status)])
+        session.tell_status(status)  # to its other views, too
         return wire(status)
 
 

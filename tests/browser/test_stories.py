@@ -253,7 +253,8 @@ def test_sessions_are_kept_in_order_by_keyboard(seat: Seat) -> None:
 
 
 def test_an_error_says_what_to_do_and_the_prompt_is_tried_with_another_model(seat: Seat) -> None:
-    """Model and effort hold from the next turn on; a written command goes by one Enter."""
+    """Model and effort hold from the next turn on, which every view of the session tells; a
+    written command goes by one Enter."""
     # Of 4xx the CLI lets this one through as it is; others it tries anew or words itself.
     seat.model.script(error(418), "Better so.", "A summary of it all.")
     seat.ask("Count them")
@@ -261,10 +262,12 @@ def test_an_error_says_what_to_do_and_the_prompt_is_tried_with_another_model(sea
     expect(failed).to_contain_text("Check the model's name and the account, then ask again.")
     expect(seat.ends).to_contain_text("Failed")
     expect(seat.part("announcer")).to_contain_text("then ask again.")
+    seat.nb.run(OTHER)
     seat.part("model").select_option("sonnet")
-    expect(seat.part("model").locator("option:checked")).to_contain_text("Sonnet")
     seat.part("effort").select_option("low")
-    expect(seat.part("effort")).to_have_value("low")
+    for chat in (seat.nb.hook(OTHER, "chat"), seat.chat):
+        expect(chat.locator(hook("effort"))).to_have_value("low")
+        expect(chat.locator(hook("model"))).to_have_value("sonnet")
     seat.ends.locator(hook("retry")).click()
     expect(seat.part("log")).to_contain_text("Better so.")
     expect(seat.ends).to_have_count(2)
