@@ -2,6 +2,7 @@
 
     IpyClaudeError                  what happened, why, what to do next
     ├── UsageMistake                a wrong option, an empty prompt, an unknown subcommand
+    ├── NobodyToAsk                 code of a chat calls input(); an EOFError, too
     ├── SettingsError               a setting has a value that cannot work
     ├── PolicyError                 the administrator has set it; `lock` names what
     ├── SessionError
@@ -85,6 +86,10 @@ class IpyClaudeError(Exception):
 
 class UsageMistake(IpyClaudeError):
     """A magic was given something it cannot use."""
+
+
+class NobodyToAsk(IpyClaudeError, EOFError):
+    """Code of a chat calls `input()`: what handles the end of a file goes on by its default."""
 
 
 class SettingsError(IpyClaudeError):

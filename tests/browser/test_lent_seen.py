@@ -223,5 +223,5 @@ def test_code_of_the_chat_that_asks_says_what_to_do(seat: Seat) -> None:
     seat.ask("Ask me")
     _allow(seat, "Run Python", "Which colony?")
     expect(seat.part("log")).to_contain_text("Which one?")
-    expect(seat.nb.output(CHAT)).to_contain_text("Tell Claude in the chat what the code is to use")
-    assert "Tell Claude in the chat what the code is to use" in _told(seat)
+    expect(seat.nb.output(CHAT)).to_contain_text("Do:  Tell Claude in the chat what to use")
+    assert "Do:  Tell Claude in the chat what to use" in _told(seat)

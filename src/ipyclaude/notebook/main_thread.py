@@ -13,9 +13,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
-from IPython.core.error import StdinNotImplementedError
-
-from ..exceptions import IpyClaudeError
+from ..exceptions import IpyClaudeError, NobodyToAsk
 from ..host import Host
 from ..runtime import Runtime
 
@@ -23,11 +21,6 @@ T = TypeVar("T")
 
 #: Seconds after which a job that has not begun is said to wait.
 PATIENCE = 0.5
-_UNASKED = (
-    "input() can ask nobody here. A notebook asks only below a cell that runs, and a chat's code "
-    "runs in none. Tell Claude in the chat what the code is to use, or have it run by %%claude in "
-    "a cell."
-)
 
 
 class MainThread:
@@ -86,11 +79,15 @@ class MainThread:
 
 @contextmanager
 def _nobody_asked() -> Generator[None, None, None]:
-    """Let `input()` and `getpass()` say why they ask nobody; else they find the end of a file."""
+    """Let `input()` and `getpass()` say why they ask nobody."""
     before = builtins.input, getpass.getpass
 
     def refuse(*_: object, **__: object) -> str:
-        raise StdinNotImplementedError(_UNASKED)
+        raise NobodyToAsk(
+            "input() can ask nobody here.",
+            why="A notebook asks only below a cell that runs, and a chat's code runs in none.",
+            fix="Tell Claude in the chat what to use, or have it run by %%claude in a cell.",
+        )
 
     builtins.input, getpass.getpass = refuse, refuse
     try:
