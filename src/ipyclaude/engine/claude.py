@@ -26,7 +26,7 @@ from claude_agent_sdk import (
 
 from ..exceptions import EngineError
 from ..messages import ContentBlock, ResultBlock, Todo
-from . import Ask, EngineEvent, EngineOptions, OnFile, Tool, ToolRequest, TurnEnded
+from . import Ask, EngineEvent, EngineOptions, OnFile, Tool, TurnEnded
 from .edited import Edited
 from .errors import cli_died, cli_not_found, from_result, malformed, turn_ended
 from .events import EventMapper, Raw, described
@@ -34,6 +34,7 @@ from .hooks import file_hooks, joined
 from .launching import launch_options
 from .leftover import settled
 from .prompts import prompt_lines
+from .requesting import request_of
 from .results import result_of
 from .spawning import apart
 from .steering import Steering
@@ -363,27 +364,9 @@ class ClaudeEngine:
     async def _decide(
         self, name: str, tool_input: dict[str, Any], context: ToolPermissionContext
     ) -> PermissionResultAllow | PermissionResultDeny:
-        decision = await self._ask(
-            ToolRequest(
-                tool_use_id=context.tool_use_id or "",
-                name=name,
-                input=tool_input,
-                title=context.title or "",
-                description=context.description or "",
-                suggestions=_suggestions(context),
-                agent_id=context.agent_id,
-            )
-        )
+        decision = await self._ask(request_of(name, tool_input, context))
         if decision.allow:
             runs = tool_input if decision.input is None else decision.input
             self._edited.note(context.tool_use_id, tool_input, runs)
             return PermissionResultAllow(updated_input=runs)
         return PermissionResultDeny(message=decision.reason, interrupt=decision.interrupt)
-
-
-def _suggestions(context: ToolPermissionContext) -> tuple[str, ...]:
-    rules = [rule for update in context.suggestions for rule in update.rules or ()]
-    return tuple(
-        f"{rule.tool_name}({rule.rule_content})" if rule.rule_content else rule.tool_name
-        for rule in rules
-    )
