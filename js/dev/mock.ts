@@ -157,6 +157,7 @@ export function snapshot(part: Partial<Snapshot> = {}): Snapshot {
     more: false,
     todos: [],
     approvals: [],
+    printed: [],
     live: [],
     turn: null,
     queued: [],

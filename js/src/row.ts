@@ -35,6 +35,7 @@ export class RowView {
     this.row = row;
     this.tools.approvals(state.approvals);
     this.tools.todos(state.todos);
+    this.tools.printed(state.printed);
     const over = !running(state) || state.turn?.turn_id !== row.entry.turnId;
     if (state.turn && over) this.tools.settle();
     else if (state.turn) this.tools.resume();

@@ -50,6 +50,8 @@ export interface State {
   readonly todos: readonly Todo[];
   readonly approvals: readonly Approval[];
   readonly live: ReadonlyMap<number, Live>;
+  /** The end of what running commands have printed so far, by tool call. */
+  readonly printed: ReadonlyMap<string, string>;
   readonly turn: TurnState | null;
   readonly queued: readonly Queued[];
   readonly status: Status;
@@ -64,6 +66,7 @@ export const EMPTY: State = {
   todos: [],
   approvals: [],
   live: new Map(),
+  printed: new Map(),
   turn: null,
   queued: [],
   status: {
@@ -158,7 +161,9 @@ export function fromSnapshot(snapshot: Snapshot): State {
   entries = entries.concat(snapshot.live.filter((each) => !known.has(each.id)).map(liveEntry));
   const { session, more, todos, approvals, turn, queued, status, who } = snapshot;
   const live = new Map(snapshot.live.map((each) => [each.k, liveOf(each)]));
-  return { ready: true, session, entries, more, todos, approvals, live, turn, queued, status, who };
+  const printed = new Map(snapshot.printed.map((each) => [each.tool_use_id, each.text]));
+  const kernels = { session, more, todos, approvals, turn, queued, status, who };
+  return { ready: true, ...kernels, entries, live, printed };
 }
 
 function close(state: State, k: number, block: ContentBlock | null, drop: boolean): State {
@@ -189,6 +194,14 @@ function close(state: State, k: number, block: ContentBlock | null, drop: boolea
   return { ...state, live: rest, entries: state.entries.with(at, entryOf(message)) };
 }
 
+/** A whole message: a call's result stands for what the call has printed before. */
+function landed(state: State, entry: Entry): State {
+  const entries = put(state.entries, entry);
+  if (!entry.results.some((id) => state.printed.has(id))) return { ...state, entries };
+  const rest = [...state.printed].filter(([id]) => !entry.results.includes(id));
+  return { ...state, entries, printed: new Map(rest) };
+}
+
 function withLive(state: State, live: Live): State {
   return { ...state, live: new Map(state.live).set(live.k, live) };
 }
@@ -197,7 +210,11 @@ function withLive(state: State, live: Live): State {
 export function reduce(state: State, event: WireEvent): State {
   switch (event.type) {
     case "message":
-      return { ...state, entries: put(state.entries, entryOf(event.message)) };
+      return landed(state, entryOf(event.message));
+    case "printed": {
+      const printed = new Map(state.printed).set(event.tool_use_id, event.text);
+      return { ...state, printed };
+    }
     case "open":
       return {
         ...withLive(state, liveOf(event.live)),

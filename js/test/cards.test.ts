@@ -61,7 +61,55 @@ describe("tool cards", () => {
     expect(el.textContent).toContain("Block aura");
   });
 
-  test("count the seconds of a call that takes long, and say where its output is", async () => {
+  test("show what a command has printed until its result is there", async () => {
+    const { model, el } = await ready({
+      turn: turn(),
+      printed: [{ type: "printed", tool_use_id: "u", text: "one\n" }],
+      messages: [
+        message("assistant", [call("u", "Bash", { command: "make" })]),
+        message("assistant", [call("v", "Bash", { command: "make more" })]),
+      ],
+    });
+    const cards = el.querySelectorAll<HTMLDetailsElement>("[data-tool]");
+    const [card, other] = [...cards] as [HTMLDetailsElement, HTMLDetailsElement];
+    for (const each of [card, other]) {
+      each.open = true;
+      each.dispatchEvent(new Event("toggle"));
+    }
+    const printed = one(el, "printed");
+    expect(card.contains(printed)).toBe(true);
+    expect(all(el, "printed")).toHaveLength(1);
+    expect(printed.textContent).toBe("one\n");
+    expect(printed.closest("[aria-live]")).toBeNull();
+
+    const size = { scrollHeight: 500, clientHeight: 100 };
+    for (const [name, value] of Object.entries(size))
+      Object.defineProperty(printed, name, { value });
+    printed.scrollTop = 395;
+    const red = "\u001b[31mred\u001b[0m";
+    const tell = async (text: string) => {
+      model.events({ type: "printed", tool_use_id: "u", text });
+      await frame();
+    };
+    await tell(`one\r\ntwo\n10 %\r90 %\r99 %\r\n${red}\r`);
+    expect(printed.textContent).toBe("one\r\ntwo\n99 %\r\nred\r");
+    expect(printed.scrollTop).toBe(500);
+    printed.scrollTop = 200; // the reader looks at what was before
+    await tell("two\nthree\n");
+    expect(printed.textContent).toBe("two\nthree\n");
+    expect(printed.scrollTop).toBe(200);
+
+    model.events({ type: "message", message: message("tool", [returned("u", "all of it")]) });
+    await frame();
+    expect(all(el, "printed")).toHaveLength(0);
+    expect(card.textContent).toContain("all of it");
+    expect(other.textContent).toContain("or when it has ended");
+    model.events({ type: "turn", turn: turn({ status: "done" }) });
+    await frame();
+    await vi.advanceTimersByTimeAsync(1_100); // the clock of all cards ends with the last of them
+  });
+
+  test("count the seconds of a call that takes long, and say when its output comes", async () => {
     const { model, el } = await ready({
       turn: turn(),
       messages: [message("assistant", [call("u", "Bash", { command: "sleep 9" })])],
@@ -74,11 +122,11 @@ describe("tool cards", () => {
     expect(outcome()).toBe("5 s");
     card.open = true;
     card.dispatchEvent(new Event("toggle"));
-    expect(card.textContent).toContain("comes when it has ended");
+    expect(card.textContent).toContain("or when it has ended");
     model.events({ type: "message", message: message("tool", [returned("u", "done")]) });
     await frame();
     expect(outcome()).toBe("exit code 0");
-    expect(card.textContent).not.toContain("comes when it has ended");
+    expect(card.textContent).not.toContain("or when it has ended");
     await vi.advanceTimersByTimeAsync(1_100);
     expect(outcome()).toBe("exit code 0");
     model.events({ type: "turn", turn: turn({ status: "done" }) });

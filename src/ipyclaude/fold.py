@@ -11,9 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .engine import BlockDelta, BlockStarted, MessageDone
-from .messages import ContentBlock, Message, StreamTail, TextBlock, ThinkingBlock, new_id
-from .protocol import BlockClosed, BlockOpened, Delta, Event, LiveBlock, MessageSaved
+from .engine import BlockDelta, BlockStarted, MessageDone, ToolPrinted
+from .messages import (
+    ContentBlock,
+    Message,
+    StreamTail,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    new_id,
+)
+from .protocol import BlockClosed, BlockOpened, Delta, Event, LiveBlock, MessageSaved, Printed
 
 
 def text_of(block: ContentBlock) -> str | None:
@@ -56,6 +64,8 @@ class LiveBlocks:
     def __init__(self, session_id: str, turn_id: str) -> None:
         self.session_id, self.turn_id = session_id, turn_id
         self._entries: dict[tuple[str, int], _Entry] = {}
+        #: What running commands have printed so far, by tool call.
+        self._printed: dict[str, Printed] = {}
         self._next_k = 0
 
     def opened(self, event: BlockStarted) -> list[Event]:
@@ -78,8 +88,12 @@ class LiveBlocks:
             BlockOpened(live=self._live(entry)),
         ]
 
-    def grew(self, event: BlockDelta) -> list[Event]:
+    def grew(self, event: BlockDelta | ToolPrinted) -> list[Event]:
         """A block grows; the input of a tool call is shown only when it is whole."""
+        if isinstance(event, ToolPrinted):
+            printed = Printed(tool_use_id=event.tool_use_id, text=event.text)
+            self._printed[event.tool_use_id] = printed
+            return [printed]
         entry = self._entries.get((event.key, event.index))
         if entry is None or text_of(entry.block) is None or not event.text:
             return []
@@ -91,6 +105,8 @@ class LiveBlocks:
         messages: list[Message] = []
         events: list[Event] = []
         for offset, whole in enumerate(event.content):
+            if isinstance(whole, ToolResultBlock):
+                self._printed.pop(whole.tool_use_id, None)
             entry = self._entries.pop((event.key, event.first_index + offset), None)
             block = whole
             if entry is not None and isinstance(whole, ThinkingBlock):
@@ -159,6 +175,10 @@ class LiveBlocks:
     def live(self) -> tuple[LiveBlock, ...]:
         """The growing blocks with all their text so far, for a view that joins late."""
         return tuple(self._live(entry) for entry in self._entries.values())
+
+    def printed(self) -> tuple[Printed, ...]:
+        """What the commands that run now have printed so far, for a view that joins late."""
+        return tuple(self._printed.values())
 
     def _live(self, entry: _Entry) -> LiveBlock:
         return LiveBlock(

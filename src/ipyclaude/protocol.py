@@ -153,6 +153,14 @@ class Who(Wire):
     error: ErrorInfo | None = None
 
 
+class Printed(Wire):
+    """The end of what the command of a running tool call has printed so far; kept nowhere."""
+
+    type: Literal["printed"] = "printed"
+    tool_use_id: str
+    text: Text
+
+
 # ---- kernel -> page --------------------------------------------------------------------
 
 
@@ -168,6 +176,7 @@ class Snapshot(Wire):
     todos: tuple[Todo, ...] = ()
     approvals: tuple[Approval, ...] = ()
     live: tuple[LiveBlock, ...] = ()
+    printed: tuple[Printed, ...] = ()
     turn: TurnState | None = None
     queued: tuple[Queued, ...] = ()
     status: Status = Status()
@@ -262,6 +271,7 @@ Event = Annotated[
     | BlockOpened
     | Delta
     | BlockClosed
+    | Printed
     | TodosReplaced
     | ApprovalChanged
     | TurnChanged

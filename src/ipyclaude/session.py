@@ -31,7 +31,7 @@ from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, now_ms
 from .permissions import Permissions
-from .protocol import Event, LiveBlock, MessageSaved, Status, StatusChanged, TurnState
+from .protocol import Event, LiveBlock, MessageSaved, Printed, Status, StatusChanged, TurnState
 from .recovery import recover
 from .roles import check_may_write, may_write, refusal
 from .store import Store
@@ -119,6 +119,10 @@ class Session:
         """The blocks that are growing now, here or in another kernel."""
         own = self._running.live() if self._running is not None else ()
         return own or self._journal.remote()
+
+    def printed(self) -> tuple[Printed, ...]:
+        """What the commands that run here now have printed so far."""
+        return self._running.printed() if self._running is not None else ()
 
     def heard(self, values: Sequence[Value]) -> None:
         """Take in what another kernel wrote to this session (loop thread)."""

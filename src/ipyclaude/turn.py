@@ -21,6 +21,7 @@ from .engine import (
     MessageDone,
     Notice,
     TodosChanged,
+    ToolPrinted,
     ToolRequest,
     TurnEnded,
     TurnStarted,
@@ -47,6 +48,7 @@ from .protocol import (
     Event,
     LiveBlock,
     MessageSaved,
+    Printed,
     SessionChanged,
     TodosReplaced,
     TurnChanged,
@@ -98,6 +100,10 @@ class Turn:
     def live(self) -> tuple[LiveBlock, ...]:
         """The blocks that are growing now."""
         return self._blocks.live()
+
+    def printed(self) -> tuple[Printed, ...]:
+        """What the commands that run now have printed so far."""
+        return self._blocks.printed()
 
     async def run(self, events: AsyncGenerator[EngineEvent, None]) -> Answer:
         """Store the prompt, fold the engine's events, and end the turn whatever happens.
@@ -200,7 +206,7 @@ class Turn:
         journal = self._journal
         if isinstance(event, BlockStarted):
             journal.emit(*self._blocks.opened(event))
-        elif isinstance(event, BlockDelta):
+        elif isinstance(event, BlockDelta | ToolPrinted):
             grown = self._blocks.grew(event)
             if grown:
                 journal.emit(*grown)

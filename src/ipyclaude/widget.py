@@ -150,6 +150,7 @@ class View(anywidget.AnyWidget):
             todos=store.todos(session_id).todos,
             approvals=tuple(store.approvals(session_id)),
             live=session.live(),
+            printed=session.printed(),
             turn=session.turn or _last_turn(session, page.messages),
             queued=self._desk.queue(session).queued,
             status=self._told,

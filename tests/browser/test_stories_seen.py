@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -100,15 +101,19 @@ About half[^1], $x^2$.
 
 
 def test_what_claude_does_is_shown_each_in_its_own_way(seat: Seat) -> None:
-    """Thought, file, diff, exit code, plot, subagent, table and note, and what the turn cost."""
+    """Thought, file, diff, plot, subagent, table, note, what the turn cost, and a command's exit
+    code and output, which is there while the command runs.
+    """
     place = seat.nb.server.root / seat.nb.path
     script = place.with_name("count.py")
+    gate = place.with_name("gate")
+    os.mkfifo(gate)
     script.write_text("import birds\n\n\nbirds.count('North')\n")
     seat.model.script(
         Reply(thinking("Look first."), tool("Read", {"file_path": str(script)})),
         Reply(
             tool("Edit", file_path=str(script), old_string="'North'", new_string="'South'"),
-            tool("Bash", command="echo one; echo two; exit 3", description="Count"),
+            tool("Bash", command="echo one; cat gate; exit 3", description="Count"),
         ),
         Reply(
             tool("mcp__notebook__run_python", {"code": _PLOT}),
@@ -120,17 +125,23 @@ def test_what_claude_does_is_shown_each_in_its_own_way(seat: Seat) -> None:
     )
     seat.part("mode").select_option("acceptEdits")
     seat.ask("Count them")
-    for name in ("Bash", "mcp__notebook__run_python"):
-        expect(seat.part("approval")).to_contain_text("exit 3" if name == "Bash" else "display")
-        seat.part("allow-once").click()
     log = seat.part("log")
-    expect(log.locator("table")).to_contain_text("North")
 
     def card(name: str) -> Locator:
         found = log.locator(f'[data-tool="{name}"]')
         found.locator("summary").first.click()
         return found
 
+    expect(seat.part("approval")).to_contain_text("exit 3")
+    seat.part("allow-once").click()
+    expect(card("Bash").locator(hook("printed"))).to_have_text("one\n", timeout=30_000)
+    card("Bash")  # folded again
+    open_end = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)  # it runs on only since that was seen
+    os.write(open_end, b"two\n")
+    os.close(open_end)
+    expect(seat.part("approval")).to_contain_text("display")
+    seat.part("allow-once").click()
+    expect(log.locator("table")).to_contain_text("North")
     expect(log.locator("li", has_text="counted")).to_contain_text("☑")
     expect(log.locator(".katex")).to_be_visible()
     expect(log).to_contain_text("In a wet year.")

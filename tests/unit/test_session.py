@@ -15,8 +15,10 @@ from ipyclaude.engine import (
     BlockDelta,
     BlockStarted,
     EngineOptions,
+    MessageDone,
     Notice,
     TodosChanged,
+    ToolPrinted,
     ToolRequest,
 )
 from ipyclaude.exceptions import EngineError, Overloaded, SessionBusy
@@ -34,11 +36,12 @@ from ipyclaude.messages import (
     StreamTail,
     TextBlock,
     Todo,
+    ToolResultBlock,
     Value,
     now_ms,
 )
 from ipyclaude.permissions import Permissions
-from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, TurnChanged
+from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, Printed, TurnChanged
 from ipyclaude.session import ContextSource, Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
 from ipyclaude.testing.stores import MemoryStore
@@ -133,6 +136,37 @@ def test_a_message_is_on_disk_before_it_is_told_as_whole() -> None:
         answer = await bench.session.ask(question())
         assert opened
         assert missing == []
+        return answer
+
+    run(work)
+
+
+def test_what_a_command_prints_is_told_until_its_result_and_kept_nowhere() -> None:
+    """A view that joins late is told it too; the result takes its place."""
+
+    async def work() -> Answer:
+        go = asyncio.Event()
+        done = MessageDone("", "tool", (ToolResultBlock(tool_use_id="u", content="one, two"),))
+        bench = Bench([ToolPrinted("u", "one"), ToolPrinted("v", "a"), go, done, *say("End")])
+        late: list[tuple[Printed, ...]] = []
+
+        def look(events: Sequence[Told]) -> None:
+            for event in events:
+                if event == Printed(tool_use_id="v", text="a"):
+                    late.append(bench.session.printed())
+                    go.set()
+                elif isinstance(event, MessageSaved) and event.message.type == "tool":
+                    late.append(bench.session.printed())
+
+        bench.session.subscribe(look)
+        answer = await bench.session.ask(question())
+        one, two = Printed(tool_use_id="u", text="one"), Printed(tool_use_id="v", text="a")
+        assert [event for event in bench.events if isinstance(event, Printed)] == [one, two]
+        assert late == [(one, two), (two,)]
+        assert bench.session.printed() == ()
+        kinds = [kind for kind, _ in bench.messages()]
+        assert kinds == ["user", "tool", "assistant", "result"]
+        assert bench.store.tails(SID) == []
         return answer
 
     run(work)

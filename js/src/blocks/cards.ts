@@ -6,6 +6,7 @@ import { icon } from "../icons";
 import { everySecond } from "../ticking";
 import { TodoRows } from "../todolist";
 import type { Approval, ServerToolResultBlock, Todo, ToolResultBlock } from "../wire";
+import { Printed } from "./printed";
 import {
   inputElement,
   outcome,
@@ -35,6 +36,7 @@ export class ToolCard {
   private readonly mark = h("span", { class: "ipc-mark" });
   private readonly todos = new TodoRows();
   private readonly body = h("div", { class: "ipc-tool-body" });
+  private readonly printed = new Printed();
   private result: Result | null = null;
   private drawn = false;
   private since: number;
@@ -121,6 +123,14 @@ export class ToolCard {
     this.todos.draw(todos);
   }
 
+  /** What it has printed so far, while it runs. */
+  setPrinted(text: string): void {
+    if (this.result) return;
+    const first = this.printed.empty;
+    this.printed.show(text);
+    if (first) this.redraw();
+  }
+
   /** Count how long it has been running, while it is in the document. */
   resume(): void {
     if (this.el.dataset.state === "running") everySecond(this.tick);
@@ -163,14 +173,24 @@ export class ToolCard {
       h("div", { class: "ipc-label" }, this.edited ? "Input, as you edited it" : "Input"),
       inputElement(this.name, this.ran ?? this.input),
     );
+    if (!this.result) this.drawRunning();
+    else this.drawResult(this.result);
+  }
+
+  private drawRunning(): void {
     const words = runningWords(this.name);
-    if (!this.result && words && this.el.dataset.state === "running") {
+    if (!this.printed.empty) {
+      this.body.append(h("div", { class: "ipc-label" }, "Printed so far"), this.printed.el);
+      this.printed.toEnd();
+    } else if (words && this.el.dataset.state === "running") {
       this.body.append(h("div", { class: "ipc-muted" }, words));
     }
-    if (!this.result) return;
+  }
+
+  private drawResult(result: Result): void {
     this.body.append(
       h("div", { class: "ipc-label" }, "Result"),
-      toolOutput(this.name, this.result.content, this.input, failed(this.result)),
+      toolOutput(this.name, result.content, this.input, failed(result)),
     );
   }
 }
@@ -211,6 +231,10 @@ export class ToolCards {
     for (const [id, card] of this.cards) {
       card.setTodos(todos.filter((each) => each.parent_tool_use_id === id));
     }
+  }
+
+  printed(printed: ReadonlyMap<string, string>): void {
+    for (const [id, text] of printed) this.cards.get(id)?.setPrinted(text);
   }
 
   settle(): void {

@@ -141,6 +141,14 @@ class MessageDone:
 
 
 @dataclass(frozen=True)
+class ToolPrinted:
+    """The end of what the command of a running tool call has printed so far."""
+
+    tool_use_id: str
+    text: str
+
+
+@dataclass(frozen=True)
 class TodosChanged:
     """The whole to-do list as it now stands, subagents' included."""
 
@@ -207,6 +215,7 @@ EngineEvent = (
     BlockStarted
     | BlockDelta
     | MessageDone
+    | ToolPrinted
     | TodosChanged
     | RateLimit
     | Notice

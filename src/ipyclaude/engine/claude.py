@@ -33,6 +33,7 @@ from .events import EventMapper, Raw, described
 from .hooks import file_hooks, joined
 from .launching import launch_options
 from .leftover import settled
+from .printing import Printing
 from .prompts import prompt_lines
 from .requesting import request_of
 from .results import result_of
@@ -223,18 +224,20 @@ class ClaudeEngine:
             self._stopped(turn, ResultBlock(outcome="stopped"))
             return
         await client.query(prompt_lines(turn.content, turn.uuid))
-        while True:
-            raw = await self._next_line()
-            if raw.get("type") == "result" and await self._ended(turn, raw):
-                return
-            for heard in self._steering.heard(raw):
-                turn.events.put_nowait(heard)
-            if raw.get("type") == "system" and raw.get("subtype") == "init":
-                self._resume = raw.get("session_id") or self._resume
-                if self._interrupted.is_set():
-                    await client.interrupt()  # what the CLI was told before it began is lost
-            for event in self._mapper.events(raw):
-                turn.events.put_nowait(event)
+        async with Printing(self._wanted.env, turn.events.put_nowait) as printing:
+            while True:
+                raw = await self._next_line()
+                if raw.get("type") == "result" and await self._ended(turn, raw):
+                    return
+                printing.saw(raw)
+                for heard in self._steering.heard(raw):
+                    turn.events.put_nowait(heard)
+                if raw.get("type") == "system" and raw.get("subtype") == "init":
+                    self._resume = raw.get("session_id") or self._resume
+                    if self._interrupted.is_set():
+                        await client.interrupt()  # what the CLI was told before it began is lost
+                for event in self._mapper.events(raw):
+                    turn.events.put_nowait(event)
 
     async def _ended(self, turn: _Turn, raw: Raw) -> bool:
         """Say whether the turn is over, or goes on with what was put into it."""

@@ -3,18 +3,17 @@
 import { h } from "../../dom";
 import { codeBlock } from "../../markdown/code";
 import { longText } from "../output";
+import { withoutEscapes } from "../printed";
 import { fields } from "./fields";
 import { resultText, type ToolView, text } from "./types";
 
 /** How the CLI begins what a failed command printed. */
 const EXIT = /^(?:Error: )?Exit code (\d+)\n?/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be taken out
-const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
 
 export const bash: ToolView = {
   icon: "terminal",
   edits: "command",
-  running: "What it prints comes when it has ended: Claude Code sends nothing before.",
+  running: "What it prints shows here after some seconds, or when it has ended.",
   summary: (input) => text(input.command),
   input(input) {
     const box = h("div", { class: "ipc-input" }, codeBlock(text(input.command), "bash"));
@@ -29,7 +28,7 @@ export const bash: ToolView = {
   },
   output(content) {
     if (typeof content !== "string") return null;
-    const printed = content.replace(EXIT, "").replace(ESCAPES, "");
+    const printed = withoutEscapes(content.replace(EXIT, ""));
     if (!printed.trim()) return h("span", { class: "ipc-muted" }, "It printed nothing.");
     return h("div", { class: "ipc-output" }, longText(printed));
   },
