@@ -15,10 +15,18 @@ from ..table import Figure
 from .bench import Bench, deployed
 from .costs import bytes_up, calls_made, flush
 from .latency import saved_to_shown
+from .leaving import removed_to_told
 from .opening import first_screen
 
 Part = Callable[[Bench], Coroutine[Any, Any, "Figure | list[Figure]"]]
-_PARTS: tuple[Part, ...] = (saved_to_shown, flush, calls_made, bytes_up, first_screen)
+_PARTS: tuple[Part, ...] = (
+    saved_to_shown,
+    removed_to_told,
+    flush,
+    calls_made,
+    bytes_up,
+    first_screen,
+)
 
 
 def measure() -> list[Figure]:
