@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ Progress = Callable[[int, int, Path], None]
 
 _BATCH_LINES = 2000
 _BATCH_BYTES = 4 << 20
+_SWITCH_SECONDS = 1e-4
 
 
 def import_history(
@@ -79,7 +81,7 @@ def import_history(
     report = ImportReport()
     with store.database.reading() as db:
         known = _imports.known(db)
-    with _no_collections(), Writer(store, transcripts) as writer:
+    with _undisturbed(), Writer(store, transcripts) as writer:
         for file in files:
             base = done
 
@@ -98,16 +100,20 @@ def import_history(
 
 
 @contextmanager
-def _no_collections() -> Generator[None, None, None]:
-    """Keep Python's cycle collector out: an import makes no cycles, and many objects.
+def _undisturbed() -> Generator[None, None, None]:
+    """Keep Python's cycle collector out, and let threads take turns sooner.
 
-    Each collection would walk all that the kernel's user keeps in memory.
+    An import makes no cycles, and many objects: each collection would walk all that the
+    kernel's user keeps in memory. The threads that compress and store need Python only for
+    moments between, and would wait for each of them as long as a switch takes, 5 ms.
     """
-    enabled = gc.isenabled()
+    enabled, interval = gc.isenabled(), sys.getswitchinterval()
     gc.disable()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         yield
     finally:
+        sys.setswitchinterval(interval)
         if enabled:
             gc.enable()
 

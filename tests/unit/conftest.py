@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from histories import Scene
 from pages import FakeDesk
 
 from ipyclaude.messages import SessionInfo
@@ -39,3 +40,11 @@ def desk() -> Iterator[FakeDesk]:
     made = FakeDesk()
     yield made
     made.runtime.close()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Give a Claude Code folder with an empty session, and a store."""
+    scene = Scene(tmp_path)
+    yield scene
+    scene.store.close()

@@ -2,126 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
-from claude_agent_sdk import fold_session_summary
+from histories import SESSION, Scene, result, text, use
 
-from ipyclaude import history, history_writer
-from ipyclaude.exceptions import HistoryError, StoreLocked
+from ipyclaude.exceptions import HistoryError
 from ipyclaude.history import ImportReport, find_history, import_history
 from ipyclaude.messages import SessionInfo, ThinkingBlock, UnknownBlock
-from ipyclaude.store import _chunks, _imports
-from ipyclaude.store.sqlite import SqliteStore
-from ipyclaude.store.transcripts import TranscriptStore
-
-SESSION = "f7a0bf0f-5971-4fc7-b3c8-398ad00ab4f4"
-
-
-class Scene:
-    """A store, and a Claude Code folder with one session in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.config = folder / "claude"
-        self.path = self.config / "projects" / "-home-ada" / f"{SESSION}.jsonl"
-        self.path.parent.mkdir(parents=True)
-        self.store = SqliteStore(folder / "store.db")
-        self.transcripts = TranscriptStore(self.store, fold=fold_session_summary)
-        self.clock = 0
-        self.progress: list[tuple[int, int, Path]] = []
-
-    def line(self, **entry: Any) -> dict[str, Any]:
-        """Make an entry with an id and a time, as the CLI does."""
-        self.clock += 1
-        return {
-            "uuid": f"uuid-{self.clock}",
-            "timestamp": f"2026-11-24T04:{self.clock // 60:02}:{self.clock % 60:02}.500Z",
-            "cwd": "/home/ada",
-            "sessionId": SESSION,
-            "isSidechain": False,
-            **entry,
-        }
-
-    def user(self, content: Any, **more: Any) -> dict[str, Any]:
-        """Make a prompt or a tool's result."""
-        return self.line(type="user", message={"role": "user", "content": content}, **more)
-
-    def claude(self, *blocks: Any, stop: str = "end_turn", **more: Any) -> dict[str, Any]:
-        """Make a message of Claude's."""
-        usage = {"input_tokens": 10, "output_tokens": 5}
-        message = {
-            "id": f"msg_{self.clock}",
-            "role": "assistant",
-            "model": "claude-opus-5-5",
-            "content": list(blocks),
-            "stop_reason": stop,
-            "usage": usage,
-        }
-        return self.line(type="assistant", message=message, **more)
-
-    def write(self, *entries: Any, path: Path | None = None) -> None:
-        """Append lines; a text goes in as it is."""
-        path = path or self.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            for entry in entries:
-                file.write(entry if isinstance(entry, str) else json.dumps(entry) + "\n")
-
-    def run(self) -> ImportReport:
-        """Import all."""
-        return import_history(
-            self.store,
-            self.transcripts,
-            [self.config / "projects"],
-            progress=lambda done, total, path: self.progress.append((done, total, path)),
-        )
-
-    def session(self) -> SessionInfo:
-        """Return the one session."""
-        (info,) = self.store.sessions()
-        return info
-
-    def shown(self) -> list[tuple[str, str]]:
-        """Return type and text of all messages but results."""
-        rows = self.store.messages(self.session().client_id, limit=10_000).messages
-        return [(m.type, m.text) for m in rows if m.type != "result"]
-
-    def raw(self, subpath: str = "") -> Any:
-        """Return the transcript, as another server would find it."""
-        key: Any = {"project_key": "elsewhere", "session_id": SESSION}
-        if subpath:
-            key["subpath"] = subpath
-        return self.transcripts.load_now(key)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    """Give an empty scene."""
-    scene = Scene(tmp_path)
-    yield scene
-    scene.store.close()
-
-
-def text(words: str) -> dict[str, Any]:
-    """Make a text block."""
-    return {"type": "text", "text": words}
-
-
-def use(name: str, id_: str, **given: Any) -> dict[str, Any]:
-    """Make a tool call."""
-    return {"type": "tool_use", "id": id_, "name": name, "input": given}
-
-
-def result(id_: str, content: str) -> list[dict[str, Any]]:
-    """Make a tool's result."""
-    return [{"type": "tool_result", "tool_use_id": id_, "content": content}]
 
 
 def test_conversation(scene: Scene) -> None:
@@ -262,71 +150,6 @@ def test_bad_lines(scene: Scene) -> None:
     assert scene.shown()[-1] == ("user", "three")
 
 
-@pytest.mark.parametrize("stop", range(1, 6))
-def test_interrupted(scene: Scene, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
-    """An import that is cut off goes on where it was; nothing is missing, nothing twice."""
-    monkeypatch.setattr(history, "_BATCH_LINES", 2)
-    entries = [line for n in range(6) for line in (scene.user(str(n)), {"type": "mode", "n": n})]
-    scene.write(*entries)
-
-    class PowerCutError(Exception):
-        pass
-
-    def cut(*_: object) -> None:
-        nonlocal stop
-        stop -= 1
-        if not stop:
-            raise PowerCutError
-
-    with pytest.raises(PowerCutError):
-        import_history(scene.store, scene.transcripts, [scene.path], progress=cut)
-    scene.run()
-    assert [t for _, t in scene.shown()] == list("012345")
-    assert scene.raw() == entries
-
-
-def test_read_only(scene: Scene) -> None:
-    """The history is not written, moved or deleted (S13)."""
-    scene.write(scene.user("one"), "bad\n")
-    before = _state(scene.config)
-    scene.run()
-    scene.run()
-    assert _state(scene.config) == before
-
-
-def _state(folder: Path) -> list[tuple[str, str, int]]:
-    files = [p for p in sorted(folder.rglob("*")) if p.is_file()]
-    return [
-        (str(p), hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in files
-    ]
-
-
-def test_a_session_that_is_just_being_stored_is_known(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A second file of one session is read once the first is stored: it is skipped, as ever."""
-    looked, session = threading.Event(), _imports.session
-
-    def look(*args: Any) -> Any:
-        found = session(*args)
-        if args[1] == "claude_session_id" and scene.progress:  # it is the second file's turn
-            looked.set()
-        return found
-
-    def write(*args: Any) -> None:
-        looked.wait(0.5)
-        store(*args)
-
-    store = _chunks.write
-    monkeypatch.setattr(_imports, "session", look)
-    monkeypatch.setattr(history_writer, "write", write)
-    monkeypatch.setattr(history_writer, "_ENOUGH", 1)
-    scene.write(scene.user("one"))
-    scene.write(scene.user("two"), path=scene.path.parent.parent / "-other" / scene.path.name)
-    assert len(scene.run().skipped) == 1
-    assert len(scene.store.sessions()) == 1
-
-
 def test_what_is_skipped(scene: Scene) -> None:
     """A session that is here already, or was deleted here, is skipped and the report says so."""
     scene.write(scene.user("one"))
@@ -370,16 +193,6 @@ def test_rewritten_file(scene: Scene) -> None:
     assert len(scene.raw()) == 1
 
 
-def test_progress(scene: Scene) -> None:
-    """Progress grows to the total, in bytes."""
-    scene.write(*(scene.user(str(n)) for n in range(4100)))
-    scene.run()
-    done = [done for done, _, _ in scene.progress]
-    assert done == sorted(done)
-    assert len(done) >= 3
-    assert scene.progress[-1] == (scene.path.stat().st_size, scene.path.stat().st_size, scene.path)
-
-
 def test_find(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """History is looked for in CLAUDE_CONFIG_DIR; none is no error, a wrong path is one."""
     scene.write(scene.user("one"))
@@ -390,29 +203,3 @@ def test_find(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HistoryError) as caught:
         import_history(scene.store, scene.transcripts, [scene.config / "nothing.jsonl"])
     assert "nothing.jsonl" in str(caught.value)
-
-
-@pytest.mark.parametrize("at", [1, 2])
-def test_what_could_not_be_stored_is_told_and_comes_again(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, at: int
-) -> None:
-    """An import that the store refuses in the middle says so; the next one brings the rest."""
-    monkeypatch.setattr(history, "_BATCH_LINES", 2)
-    entries = [scene.user(str(number)) for number in range(6)]
-    scene.write(*entries)
-    batch, calls = scene.store.batch, itertools.count(1)
-
-    @contextmanager
-    def refusing(**how: bool) -> Generator[Any, None, None]:
-        with batch(**how) as made:
-            yield made
-            if next(calls) == at:
-                raise StoreLocked("The store is locked.")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(scene.store, "batch", refusing)
-        with pytest.raises(StoreLocked):
-            scene.run()
-    scene.run()
-    assert [said for _, said in scene.shown()] == list("012345")
-    assert scene.raw() == entries
