@@ -151,10 +151,7 @@ class Asking:
         asker = self._cell_asker(session, view)
         try:
             answer = self._wait(session, _with_asker(question, asker))
-            todos = self._app.store.todos(session.info.client_id).todos
-            shown_messages = _without_errors(answer) if answer.error else answer.messages
-            mine = todos if _made_todos(answer.messages) else ()
-            output.replace(bundle(shown_messages, mine))
+            output.replace(self._saved(session, answer))
         finally:
             view.end()
         self._finish(asked, answer)
@@ -186,10 +183,7 @@ class Asking:
         asker = self._input_asker(session) if self._app.host.can_ask else None
         answer = self._wait(session, _with_asker(question, asker))
         if not asked.quiet:
-            todos = self._app.store.todos(session.info.client_id).todos
-            shown_messages = _without_errors(answer) if answer.error else answer.messages
-            mine = todos if _made_todos(answer.messages) else ()
-            show(bundle(shown_messages, mine))
+            show(self._saved(session, answer))
         self._finish(asked, answer)
 
     def _in_terminal(self, asked: Asked, session: Session, question: Question) -> None:
@@ -211,6 +205,12 @@ class Asking:
         self._finish(asked, answer)
 
     # -- waiting, asking a person, ending ----------------------------------------------
+
+    def _saved(self, session: Session, answer: Answer) -> dict[str, str]:
+        """Return the output that stays in the notebook."""
+        made = _made_todos(answer.messages)
+        todos = self._app.store.todos(session.info.client_id).todos if made else ()
+        return bundle(_without_errors(answer) if answer.error else answer.messages, todos)
 
     def _wait(self, session: Session, question: Question) -> Answer:
         runtime = self._app.runtime
