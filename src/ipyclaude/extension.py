@@ -162,9 +162,9 @@ class App:
             self.runtime.loop.call_soon_threadsafe(tell)
 
     async def _rescue(self, session: Session, others: Collection[str]) -> SessionInfo:
-        from .forks import rescued
+        from .forks import rescued_turn
 
-        return await rescued(self, session.refresh(), others)
+        return await rescued_turn(self, session, others)
 
     async def _keep_apart(
         self, session_id: str, turns: Sequence[str], others: Collection[str]

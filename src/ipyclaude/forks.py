@@ -21,6 +21,8 @@ from .journal import notice_message
 from .leases import StoreLease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, TodoList, new_id
 from .session import Session
+from .store.replication import Replication
+from .store.sqlite import SqliteStore
 from .turn import forked_notice
 
 if TYPE_CHECKING:
@@ -67,6 +69,29 @@ async def rescued(
     entries = (m.turn_id if m.type == "user" else m.uuid for m in reversed(messages))
     cut = next((e for e in entries if e and app.transcripts.holds(claude_id, e)), None)
     return await _copy(app, info, messages, name="", cut=cut)
+
+
+async def rescued_turn(app: App, session: Session, others: Collection[str]) -> SessionInfo:
+    """Copy a session as its running turn knew it, which these turns of others crossed."""
+    copy = await rescued(app, session.refresh(), others)
+    take_along(app.store, session, others, copy.name)
+    return copy
+
+
+def take_along(store: SqliteStore, session: Session, others: Collection[str], copy: str) -> None:
+    """Say in the turns before the running one that others crossed too where they go on.
+
+    They are in its copy as well; without this each would get another one once it is sent.
+    """
+    session_id, replication = session.info.client_id, Replication(store)
+    pages = (store.messages(session_id, turn_id=turn, limit=1_000) for turn in others)
+    last = max((m.seq or 0 for page in pages for m in page.messages), default=0)
+    running = session.question.turn_id if session.question is not None else ""
+    earlier = [turn for turn in replication.crossed(session_id, last) if turn != running]
+    notice = forked_notice(session.info.name, copy)
+    store.put(*(notice_message(notice, session_id, turn) for turn in earlier))
+    for turn in earlier:
+        replication.note_hold(session_id, turn, None)
 
 
 async def keep_apart(

@@ -11,6 +11,7 @@ from machines import Machine
 from ipyclaude.engine import EngineOptions
 from ipyclaude.exchange import Answer, Question
 from ipyclaude.fold import text_of
+from ipyclaude.forks import take_along
 from ipyclaude.leases import SharedLease, StoreLease
 from ipyclaude.messages import SessionInfo, TextBlock, Value
 from ipyclaude.permissions import Permissions
@@ -82,7 +83,9 @@ class Desk:
 
     async def _rescue(self, session: Session, others: frozenset[str]) -> SessionInfo:
         self.rescued.append(others)
-        return session.info.model_copy(update={"name": f"{session.info.name}-fork"})
+        copy = session.info.model_copy(update={"name": f"{session.info.name}-fork"})
+        take_along(self.machine.store, session, others, copy.name)
+        return copy
 
     def _make(self, session: Session) -> ScriptedEngine:
         self.engine._ask = session.decide  # pyright: ignore[reportPrivateUsage]

@@ -268,3 +268,45 @@ async def test_a_crossing_is_found_behind_a_row_that_is_refused(
         way.mend()
         await far.until(lambda: len(apart.asked) > 1)
         assert apart.asked[1] == ([late], {theirs})
+
+
+@pytest.mark.asyncio
+async def test_a_turn_that_runs_on_into_the_network_takes_earlier_ones_along(
+    make: Make, far: Machine, way: Relay
+) -> None:
+    """Others crossed a turn that ended offline, and the next one, which still ran when the
+    network was back: both go on in one copy, and each of them says in which (S4)."""
+    near = make("near")
+    async with running(far, near):
+        info = await shared(far, near)
+        go_on = asyncio.Event()
+        alone = Desk(far, info, say("early"), [*say("late"), go_on], heartbeat=0.1)
+        other = Desk(near, info, say("near"))
+        again: list[str] = []
+
+        async def apart(_: str, turns: Sequence[str], others: Collection[str]) -> bool:
+            assert others == {theirs}
+            if alone.session.running:
+                return False  # it is in the way
+            again.extend(turns)
+            return True
+
+        far.replica.crossings.apart = apart
+        way.cut()
+        await far.until(lambda: far.cloud.state.kind == "offline")
+        early = (await alone.ask("?")).turn.turn_id
+        theirs = (await other.ask("!")).turn.turn_id
+        await near.flushed()
+        await other.there.settled()
+        late = asyncio.create_task(alone.ask("?"))
+        await far.until(lambda: "late" in far.texts(info.client_id))
+        way.mend()
+        await far.until(lambda: alone.there.crossed)
+        go_on.set()
+        turns = (early, (await late).turn.turn_id)
+        await far.flushed()
+        assert alone.rescued == [frozenset({theirs})]
+        assert again == []
+        told = [m for m in far.messages(info.client_id) if m.type == "system"]
+        assert sorted(m.turn_id for m in told) == sorted(turns)
+        assert all("%claude_session open one-fork" in repr(m.content) for m in told)
