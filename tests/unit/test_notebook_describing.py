@@ -148,6 +148,19 @@ def test_a_tensor_is_told_with_its_device() -> None:
     assert "max 2, mean unknown (RuntimeError)" in describe(Tensor(np.array([1, 2])))
 
 
+def test_a_library_that_says_no_at_length_is_cut_short() -> None:
+    """What a library cannot tell of a value takes a line, and the rest is told."""
+
+    class Sparse(Tensor):
+        def __ne__(self, other: object) -> Any:
+            raise NotImplementedError("Could not run 'aten::ne' " + "from the backend. " * 500)
+
+    told = describe(Sparse(np.array([1.0, 2.0])))
+    assert "(cannot be told: NotImplementedError: Could not run 'aten::ne'" in told
+    assert "values:\ntensor(array([1., 2.])" in told
+    assert len(told) < 1_000
+
+
 def test_a_model_is_told_by_what_it_is_made_with_and_has_learnt() -> None:
     """A network's weights; a model's parameters, and what fitting gave it."""
     assert "1,210 weights, 1,200 of them trained" in describe(FakeNetwork())

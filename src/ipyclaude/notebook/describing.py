@@ -21,7 +21,7 @@ from .capture import bounded
 ROWS, COLUMNS, ATTRIBUTES = 5, 60, 40
 #: Elements of an array up to which its extremes are looked for.
 MAX_ELEMENTS = 10_000_000
-REPR_CHARS, DOC_CHARS, SOURCE_CHARS = 4_000, 2_000, 8_000
+REPR_CHARS, DOC_CHARS, SOURCE_CHARS, WHY_CHARS = 4_000, 2_000, 8_000, 200
 _MISSING = object()
 
 
@@ -143,7 +143,8 @@ def _told(sections: Iterable[tuple[str, Callable[[], str]]]) -> Iterable[str]:
         try:
             text = tell()
         except Exception as error:  # noqa: BLE001 - a user's class may raise anything
-            text = f"(cannot be told: {type(error).__name__}: {error})"
+            # torch's errors go on for pages: the first words say it.
+            text = f"(cannot be told: {type(error).__name__}: {str(error)[:WHY_CHARS]})"
         if text:
             yield f"{title}:\n{text}" if title else text
 
