@@ -73,6 +73,48 @@ async def test_only_what_is_waited_for_and_can_be_found_is_told(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="links and pipes are not for everybody")
+async def test_no_other_file_is_read(tmp_path: Path) -> None:
+    """No id leads out of the CLI's folder; no link is followed, and no pipe waited at (S5)."""
+    secret = tmp_path / "secret.output"
+    secret.write_text("secret")
+    folder = _output(tmp_path, "any").parent
+    (folder / "link.output").symlink_to(secret)
+    os.mkfifo(folder / "pipe.output")
+    plain = _output(tmp_path, "plain")
+    plain.write_text("words")
+    told = Told(tmp_path)
+    async with told.printing as printing:
+        for task in ("../../../../secret", str(secret.with_suffix("")), "link", "pipe"):
+            printing.saw(_started(task))
+        printing.saw(_started("plain", session_id="../-here-work/session", tool_use_id="climbs"))
+        printing.saw(_started("plain"))
+        for words in ("words", "more", "and more"):  # several looks
+            plain.write_text(words)
+            assert (await told.next()).text == words
+            assert not told.more
+
+
+@pytest.mark.asyncio
+@pytest.mark.skipif(
+    not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives files away"
+)
+async def test_what_somebody_else_has_put_there_is_not_read(tmp_path: Path) -> None:
+    """A file of another user's is none that the CLI has made (S5)."""
+    theirs, ours = _output(tmp_path, "theirs"), _output(tmp_path, "ours")
+    for path in (theirs, ours):
+        path.write_text(path.stem)
+    os.chown(theirs, 12345, -1)
+    told = Told(tmp_path)
+    async with told.printing as printing:
+        printing.saw(_started("theirs"))
+        printing.saw(_started("ours"))
+        for words in ("ours", "more", "and more"):  # several looks
+            ours.write_text(words)
+            assert await told.next() == ToolPrinted("use-ours", words)
+
+
+@pytest.mark.asyncio
 async def test_the_look_ends_with_the_calls_result(tmp_path: Path) -> None:
     """What is written after the result of a call is told no more; only what is new is told."""
     over, grows, rests = (_output(tmp_path, task) for task in ("over", "grows", "rests"))

@@ -2,16 +2,18 @@
 
 The CLI (2.1.330) has each command write into a file of its own. Of a command in the foreground
 that takes longer than about three seconds it says so by a `task_started` line, with the ids of
-the task, by which the file is named, and of the tool call. So the file is known and not guessed;
-where it can't be read, the output comes at the command's end.
+the task, by which the file is named, and of the tool call. So the file is known and not guessed,
+and read only where it is a plain file of this user's in the CLI's own folder: what it holds is
+shown. Where it can't be read, the output comes at the command's end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import codecs
-import glob
 import os
+import re
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +28,10 @@ TAIL_BYTES = 8192
 LOOK_SECONDS = 0.25
 #: Where the CLI's temporary folder is named, best first (as Node's `os.tmpdir` has it).
 _FOLDERS = ("CLAUDE_CODE_TMPDIR", "TMPDIR", "TMP", "TEMP")
+#: What an id is: never a way out of the folder.
+_ID = re.compile(r"[\w-]+")
+#: A link is not followed, a pipe not waited at.
+_WITH_CARE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Printing:
@@ -63,13 +69,14 @@ class Printing:
     def saw(self, raw: Raw) -> None:
         """Take note of a line of the CLI's that says that a command runs, or has ended."""
         if raw.get("subtype") == "task_started" and _waited_for(raw):
-            use = str(raw.get("tool_use_id"))
-            self._end(use)
-            name = f"{glob.escape(str(raw.get('task_id')))}.output"
-            pattern = Path("*", glob.escape(str(raw.get("session_id"))), "tasks", name)
-            self._watches[use] = asyncio.create_task(
-                self._watch(use, str(pattern)), name="ipyclaude-printing"
+            use, session, task = (
+                str(raw.get(f"{of}_id")) for of in ("tool_use", "session", "task")
             )
+            self._end(use)
+            if _ID.fullmatch(session) and _ID.fullmatch(task):
+                self._watches[use] = asyncio.create_task(
+                    self._watch(use, f"*/{session}/tasks/{task}.output"), name="ipyclaude-printing"
+                )
         elif raw.get("type") == "user":
             for use in _answered(raw):
                 self._end(use)
@@ -119,10 +126,22 @@ def _found(folder: Path, pattern: str) -> Path | None:
     return paths[0] if len(paths) == 1 else None
 
 
+def _open_with_care(path: str, flags: int) -> int:
+    return os.open(path, flags | _WITH_CARE)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """Tell if this is a plain file, and this user's."""
+    mine = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    return mine and stat.S_ISREG(status.st_mode)
+
+
 def _tail(path: Path) -> str:
     """Return the end of a file, from a line's start where it has been cut; empty if it is gone."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_with_care) as file:
+            if not _is_ours(os.fstat(file.fileno())):
+                return ""
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL_BYTES))
             data = file.read(TAIL_BYTES)
