@@ -37,6 +37,7 @@ from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBl
 from .store import _imports
 from .store._imports import Mark
 from .store._lines import Key, Line, line_of
+from .store._values import safe
 from .store.sqlite import SqliteStore
 from .store.transcripts import TranscriptStore
 
@@ -150,8 +151,9 @@ class _Import:
         if state.created is None:
             state.created = first_time(file.path)
         self._fold = Fold(file.session_id, state)
-        self._is_new = known.isdisjoint([str(file.path), file.session_id, self._fold.session_id])
-        known.update([str(file.path), file.session_id, self._fold.session_id])
+        names = [safe(n) for n in (str(file.path), file.session_id, self._fold.session_id)]
+        self._is_new = known.isdisjoint(names)
+        known.update(names)
         self._todos = TodoFold()
         self._changed_todos = False
         self._subagents: dict[str, _File] = {}
@@ -183,7 +185,7 @@ class _Import:
     def _open(self, path: Path, subpath: str) -> _File:
         key = Key(self._history.project_key, self._history.session_id, subpath)
         mark: Mark | None = None
-        if str(path) in self._known:
+        if safe(str(path)) in self._known:
             with self._store.database.reading() as db:
                 mark = _imports.read(db, str(path))
         return _File(path, key, mark or Mark(str(path), ""))

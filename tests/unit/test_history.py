@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 
 import pytest
 from histories import SESSION, Scene, result, text, use
@@ -60,6 +62,17 @@ def test_twice_and_grown(scene: Scene) -> None:
     rows = scene.store.messages(scene.session().client_id).messages
     assert len([m for m in rows if m.type == "result"]) == 2
     assert len(scene.raw()) == 6
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_a_folder_whose_name_is_no_text(scene: Scene) -> None:
+    """Importing again adds nothing, too, where a name is bytes that are no UTF-8 (S2)."""
+    named = os.fsdecode(os.fsencode(scene.config) + b"\xff")
+    scene.config = scene.config.rename(named)
+    scene.path = scene.config / "projects" / "-home-ada" / scene.path.name
+    scene.write(scene.user("one"), scene.claude(text("1")))
+    assert scene.run().sessions == 1
+    assert scene.run() == ImportReport()
 
 
 def test_a_file_that_is_named_twice(scene: Scene) -> None:
