@@ -9,11 +9,8 @@ noted in the transaction that stores it, so an import that was killed goes on wh
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,7 +29,7 @@ from .history_files import (
 )
 from .history_fold import Fold, State
 from .history_lines import Entry, parse
-from .history_writer import Piece, Portion, Writer
+from .history_writer import Piece, Portion, Writer, undisturbed
 from .messages import Message, SessionInfo, TodoList, ToolResultBlock, ToolUseBlock, Value
 from .store import _imports
 from .store._imports import Mark
@@ -48,7 +45,6 @@ Progress = Callable[[int, int, Path], None]
 
 _BATCH_LINES = 2000
 _BATCH_BYTES = 4 << 20
-_SWITCH_SECONDS = 1e-4
 
 
 def import_history(
@@ -82,7 +78,7 @@ def import_history(
     report = ImportReport()
     with store.database.reading() as db:
         known = _imports.known(db)
-    with _undisturbed(), Writer(store, transcripts) as writer:
+    with undisturbed(), Writer(store, transcripts) as writer:
         for file in files:
             base = done
 
@@ -98,25 +94,6 @@ def import_history(
             done += file.size
             tell(file.size, file.path)
     return report
-
-
-@contextmanager
-def _undisturbed() -> Generator[None, None, None]:
-    """Keep Python's cycle collector out, and let threads take turns sooner.
-
-    An import makes no cycles, and many objects: each collection would walk all that the
-    kernel's user keeps in memory. The threads that compress and store need Python only for
-    moments between, and would wait for each of them as long as a switch takes, 5 ms.
-    """
-    enabled, interval = gc.isenabled(), sys.getswitchinterval()
-    gc.disable()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-        if enabled:
-            gc.enable()
 
 
 @dataclass(eq=False)

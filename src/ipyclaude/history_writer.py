@@ -5,9 +5,12 @@ What needs no Python goes on beside the reading, in threads: compressing, and co
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .messages import Value
@@ -21,6 +24,34 @@ from .store.transcripts import TranscriptStore
 #: Bytes read after which they are stored, where nothing else is being stored, and else: a
 #: transaction costs far more than a line does, and waiting for the one before costs most.
 _ENOUGH, _MOST = 2 << 20, 8 << 20
+_SWITCH_SECONDS = 1e-4
+_lock = threading.Lock()
+#: How Python collects and switches where no import runs, once for each that does.
+_before = list[tuple[bool, float]]()
+
+
+@contextmanager
+def undisturbed() -> Generator[None, None, None]:
+    """Keep Python's cycle collector out, and let threads take turns sooner.
+
+    An import makes no cycles, and many objects: each collection would walk all that the
+    kernel's user keeps in memory. The threads that compress and store need Python only for
+    moments between, and would wait for each of them as long as a switch takes, 5 ms. All is as
+    it was once the last of several imports is over.
+    """
+    with _lock:
+        _before.append(_before[0] if _before else (gc.isenabled(), sys.getswitchinterval()))
+        gc.disable()
+        sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        with _lock:
+            enabled, interval = _before.pop()
+            if not _before:
+                sys.setswitchinterval(interval)
+                if enabled:
+                    gc.enable()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from histories import Scene
 from ipyclaude import history, history_writer
 from ipyclaude.exceptions import StoreLocked
 from ipyclaude.history import import_history
+from ipyclaude.history_writer import undisturbed
 from ipyclaude.store import _chunks, _imports
 
 
@@ -110,6 +111,19 @@ def test_python_is_as_it_was(scene: Scene) -> None:
         import_history(scene.store, scene.transcripts, [scene.path], progress=stop)
     assert inside[0][0] is False
     assert inside[0][1] < before[1]
+    assert (gc.isenabled(), sys.getswitchinterval()) == before
+
+
+def test_python_is_as_it_was_after_the_last_of_two_imports() -> None:
+    """Of two imports at once the one that began first may end first."""
+    before = (gc.isenabled(), sys.getswitchinterval())
+    first, second = undisturbed(), undisturbed()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert gc.isenabled() is False
+    assert sys.getswitchinterval() < before[1]
+    second.__exit__(None, None, None)
     assert (gc.isenabled(), sys.getswitchinterval()) == before
 
 
