@@ -12,8 +12,9 @@ from desks import Desk
 from machines import PATIENCE, Make, running, shared
 
 from ipyclaude.engine import BlockDelta, BlockStarted, MessageDone, ToolRequest
-from ipyclaude.messages import Approval, TextBlock, ThinkingBlock
+from ipyclaude.messages import Approval, SessionInfo, TextBlock, ThinkingBlock
 from ipyclaude.permissions import shown
+from ipyclaude.replica import presence
 from ipyclaude.testing.engines import Step, say
 
 pytestmark = pytest.mark.asyncio
@@ -47,6 +48,27 @@ async def test_who_else_is_here(make: Make) -> None:
             b.replica.open(info)
             await until(lambda: presence.watched(sid) and b.replica.company.presence.watched(sid))
         await until(lambda: not b.replica.company.presence.watched(sid))
+
+
+async def test_who_made_a_session_is_seen_in_it_at_once(
+    convex: ConvexServer, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new session is not there yet when it is said to be open: that is said again once it is."""
+    monkeypatch.setattr(presence, "BEAT_SECONDS", 3600.0)
+
+    def beats() -> int:
+        return convex.stats()["functions"].get("presence:heartbeat", {"calls": 0})["calls"]
+
+    a, b = make("a"), make("b")
+    info, before = SessionInfo(name="new", cwd=""), beats()
+    async with running(a, b):
+        a.replica.open(info)
+        b.replica.open(info)
+        await until(lambda: beats() == before + 2)
+        a.store.put(info)
+        await until(lambda: a.replica.company.presence.watched(info.client_id))
+        await until(lambda: b.replica.company.presence.watched(info.client_id))
+        assert beats() == before + 4
 
 
 async def test_an_answer_is_seen_while_it_is_written(convex: ConvexServer, make: Make) -> None:

@@ -54,6 +54,8 @@ class Presence:
         self._changed = changed
         self._open: dict[str, asyncio.Task[None]] = {}
         self._others: dict[str, tuple[Other, ...]] = {}
+        #: Those of which the server was told.
+        self._told: set[str] = set()
         self._woken = asyncio.Event()
 
     def others(self, session_id: str) -> tuple[Other, ...]:
@@ -76,6 +78,7 @@ class Presence:
         if task is not None:
             task.cancel()
             self._others.pop(session_id, None)
+            self._told.discard(session_id)
             self._woken.set()
 
     async def run(self) -> None:
@@ -101,9 +104,12 @@ class Presence:
             await self._call("presence:leave", {"clientKey": self._key}, _PARTING_SECONDS)
 
     async def _beat(self) -> bool:
-        sessions = [{"session": sid, "watching": True} for sid in list(self._open)[-_MOST:]]
+        named = list(self._open)[-_MOST:]
+        sessions = [{"session": sid, "watching": True} for sid in named]
         server = {"clientKey": self._key, "label": self._label}
-        return await self._call("presence:heartbeat", {**server, "sessions": sessions}, _PATIENCE)
+        done = await self._call("presence:heartbeat", {**server, "sessions": sessions}, _PATIENCE)
+        self._told.update(sid for sid in named if done and sid in self._open)
+        return done
 
     async def _call(self, path: str, args: dict[str, Any], seconds: float) -> bool:
         try:
@@ -116,6 +122,10 @@ class Presence:
     async def _hear(self, session_id: str) -> None:
         async def fold(rows: Any) -> bool:
             others = tuple(_other(row) for row in rows if row["clientKey"] != self._key)
+            if len(others) == len(rows) and session_id in self._told:
+                # It was not there yet when the server was told: tell it again, but once.
+                self._told.discard(session_id)
+                self._woken.set()
             if others != self._others.get(session_id, ()):
                 self._others[session_id] = others
                 self._changed()
