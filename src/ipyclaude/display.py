@@ -31,12 +31,15 @@ from .messages import (
 from .seen import visible
 
 TODO_TOOLS = frozenset({"TodoWrite", "TaskCreate", "TaskUpdate", "TaskList", "TaskGet"})
+_BOX = re.compile(r"\[([ xX])\]\s+")
 _MARKS = {"pending": "☐", "in_progress": "◐", "completed": "☑"}
 _MAX_OUTPUT = 20_000  # characters of one tool's output that a saved notebook keeps
 _SUMMARY_FIELDS = ("command", "file_path", "notebook_path", "path", "pattern", "url", "query")
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})")
 _CODE_SPAN = re.compile(r"(`+)(?:(?!\1).)+?\1(?!`)", re.DOTALL)
 _STYLE = "border-left:3px solid #8884;padding-left:.75em;margin:.25em 0"
+#: Jupyter's own styles let what follows a fold stick to it.
+_APART = "margin:0 0 .5em"
 
 
 def one_line(text: str, limit: int = 100) -> str:
@@ -138,8 +141,8 @@ class _Writer:
         if not block.thinking.strip():
             return ""
         ms = block.duration_ms or 0
-        seconds = f" ({ms / 1000:.0f} s)" if ms >= 1000 else ""
-        return self.fold(f"Thinking{seconds}", [], block.thinking)
+        seconds = f" for {ms / 1000:.0f} s" if ms >= 1000 else ""
+        return self.fold(f"Thought{seconds}", [], block.thinking)
 
     def _tool(
         self, block: ToolUseBlock | ServerToolUseBlock, results: dict[str, ToolResultBlock]
@@ -174,7 +177,8 @@ class _Html(_Writer):
         inner = "".join(f"<pre><code>{html.escape(code)}</code></pre>" for _, code in codes)
         if text:
             inner += f'<div style="{_STYLE}">{self.text(text)}</div>'
-        return f"<details><summary>{html.escape(summary)}</summary>{inner}</details>"
+        folded = f"<details><summary>{html.escape(summary)}</summary>{inner}</details>"
+        return f'<div style="{_APART}">{folded}</div>'
 
     def image(self, media_type: str, data: str) -> str:
         return f'<img alt="image" src="data:{html.escape(media_type)};base64,{html.escape(data)}">'
@@ -275,15 +279,26 @@ def safe_markdown(text: str) -> str:
     return "".join(out).strip()
 
 
+def _tick(state: Any) -> None:
+    """Write a task list's boxes as the to-dos' are; a form's field would not be let through."""
+    for item, _, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        first = inline.children[0] if inline.children else None
+        if item.type == "list_item_open" and first and (box := _BOX.match(first.content)):
+            mark = _MARKS["pending" if box[1] == " " else "completed"]
+            first.content = f"{mark} {first.content[box.end() :]}"
+
+
 @lru_cache(maxsize=1)
 def _markdown_it() -> Any:
     from markdown_it import MarkdownIt
 
-    return (
+    made = (
         MarkdownIt("commonmark", {"html": False})
         .enable(["table", "strikethrough"])
         .disable("image")
     )
+    made.core.ruler.push("tick", _tick)
+    return made
 
 
 def clean_html(text: str) -> str:

@@ -89,7 +89,9 @@ def show_table(
 
 def text_bundle(text: str) -> dict[str, str]:
     """Return a preformatted text as a mime bundle."""
-    return {"text/html": f"<pre>{html.escape(text)}</pre>", "text/plain": text}
+    # Jupyter would put it as far in as an answer's code.
+    style = "margin:.25em 0;white-space:pre-wrap"
+    return {"text/html": f'<pre style="{style}">{html.escape(text)}</pre>', "text/plain": text}
 
 
 def show_text(text: str) -> None:

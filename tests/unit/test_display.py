@@ -133,7 +133,7 @@ def test_the_saved_output_reads_without_a_kernel() -> None:
     todos = [Todo(key="1", content="look", status="completed")]
     shown = bundle(messages, todos)
     html, markdown, plain = shown["text/html"], shown["text/markdown"], shown["text/plain"]
-    assert "<details><summary>Thinking (3 s)</summary>" in html
+    assert "<details><summary>Thought for 3 s</summary>" in html
     assert "<summary>Bash: ls -la ✓</summary>" in html
     assert "<strong>one</strong>" in html
     assert "print(1 &lt; 2)" in html
@@ -143,6 +143,16 @@ def test_the_saved_output_reads_without_a_kernel() -> None:
     assert "```python\nprint(1 < 2)\n```" in markdown
     assert "There is **one** file" in plain
     assert json.loads(json.dumps(shown)) == shown
+
+
+def test_a_task_list_has_its_boxes() -> None:
+    """What Claude ticked off is ticked in the saved HTML too, and no other bracket is one."""
+    said = "- [x] **look**\n- [ ] draw\n- [link](https://a.example) and [x] inside\n\n[x] no list\n"
+    html = bundle(turn(TextBlock(text=said)))["text/html"]
+    assert "<li>☑ <strong>look</strong></li>" in html
+    assert "<li>☐ draw</li>" in html
+    assert "and [x] inside</li>" in html
+    assert "<p>[x] no list</p>" in html
 
 
 def test_a_failed_tool_and_an_unknown_block_are_shown() -> None:
