@@ -74,3 +74,6 @@ def test_magics_are_right() -> None:
     assert cells
     for line, cell in cells:
         assert parse(line, cell).prompt
+        assert "{" not in cell  # a name that whoever tries it does not have
+    # IPython takes a cell magic in a cell's first line only.
+    assert [block for block in blocks("python") if "%%" in block.removeprefix("%%")] == []
