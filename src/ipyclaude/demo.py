@@ -6,6 +6,7 @@ real Claude CLI, so that everything but the model is real, and no account is nee
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -96,13 +97,26 @@ def open_lab(folder: Path, env: Mapping[str, str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     _say(f"JupyterLab opens on {notebooks / NOTEBOOK}. Stop it with Ctrl-C.\n")
-    process = subprocess.Popen(command, env=dict(env))  # noqa: S603 - our own Python
+    process = subprocess.Popen(command, env=without_news(folder, env))  # noqa: S603 - our own Python
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:
             # Ctrl-C reaches JupyterLab too, which asks whether it should end.
             continue
+
+
+def without_news(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which JupyterLab doesn't ask about news, over Claude's answers.
+
+    It is a default, kept in `folder`: who has chosen something in JupyterLab keeps that.
+    """
+    place = folder / "jupyter" / "labconfig"
+    place.mkdir(parents=True, exist_ok=True)
+    defaults = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    (place / "default_setting_overrides.json").write_text(json.dumps(defaults))
+    paths = [str(place.parent), env.get("JUPYTER_CONFIG_PATH", "")]
+    return {**env, "JUPYTER_CONFIG_PATH": os.pathsep.join(path for path in paths if path)}
 
 
 def _say(text: str) -> None:
