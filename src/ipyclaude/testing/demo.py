@@ -69,7 +69,7 @@ def _memory(request: Request) -> str:
         return f"{WHO}\n\nNothing yet: this is the first prompt of the conversation."
     listed = "\n".join(f"{n}. {words.splitlines()[0][:200]}" for n, words in enumerate(earlier, 1))
     first = earlier[0].splitlines()[0][:200]
-    return f"{WHO}\n\nThe first thing you asked was: “{first}”. All that I was sent:\n\n{listed}\n"
+    return f"{WHO}\n\nThe first thing you asked:\n\n> {first}\n\nAll that I was sent:\n\n{listed}\n"
 
 
 def _calls_since_prompt(request: Request) -> list[dict[str, Any]]:
