@@ -155,6 +155,7 @@ class Asking:
         finally:
             view.end()
         self._finish(asked, answer)
+        view.check()
 
     def _in_background(self, session: Session, question: Question) -> None:
         from .widget import turn_view

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from . import protocol as p
 from . import requests as r
 from .extension import App
+from .hands import CLAIM_SECONDS
 from .output import Output
 from .session import Session
 
@@ -43,6 +44,7 @@ class CellView:
         self._output = output
         self._made: Future[TurnView] = Future()
         self._over = False
+        self._failed: Exception | None = None
         app.runtime.submit(self._appear())
 
     async def seen(self) -> None:
@@ -50,8 +52,17 @@ class CellView:
         await (await self._view()).seen.wait()
 
     async def change_cells(self, change: p.CellChange) -> r.Changed | None:
-        """Have a page that shows the view change the notebook's cells."""
-        return await (await self._view()).hands.change(change)
+        """Have a page that shows the view change the notebook's cells; None if none can."""
+        try:
+            view = await asyncio.wait_for(self._view(), CLAIM_SECONDS)
+        except asyncio.TimeoutError:
+            return None
+        return await view.hands.change(change)
+
+    def check(self) -> None:
+        """Raise why there was nothing to see, if there was not."""
+        if self._failed is not None:
+            raise self._failed
 
     def end(self) -> None:
         """Show it no longer (main thread)."""
@@ -67,13 +78,16 @@ class CellView:
         self._app.runtime.call_main(self._show)
 
     def _show(self) -> None:
-        from .widget import turn_view
-
         if self._over:
             return  # the turn was over, or refused, before there was anything to see
-        view = turn_view(self._app, self._session, self._turn_id)
-        self._made.set_result(view)
-        show_view(view, self._output)
+        try:
+            from .widget import turn_view
+
+            view = turn_view(self._app, self._session, self._turn_id)
+            self._made.set_result(view)
+            show_view(view, self._output)
+        except Exception as error:  # noqa: BLE001 - raised once the turn, which goes on, is over
+            self._failed = error
 
     async def _retire(self, view: TurnView) -> None:
         try:

@@ -42,6 +42,20 @@ def test_a_cell_is_put_below_and_nothing_else(
     assert "No turn has changed a cell" in nb.run("%claude_session undo").text
 
 
+def test_a_view_that_cannot_be_made_is_told_after_the_turn(
+    start: StartKernel, place: Place, model: ScriptedModel
+) -> None:
+    """The turn goes on without its view, cells and all, and the cell then says why (S14)."""
+    nb = Notebook(start(place, model))
+    nb.run("import ipyclaude.widget\ndel ipyclaude.widget.LaterTurnView, ipyclaude.widget.TurnView")
+    model.script(call("insert_cell", source="new = 2"), "It is below.")
+    shown = nb.run("%%claude -o words --allow mcp__notebook__*\nPut it.", answers=[])
+    assert "put below the one that asked" in told(model)
+    assert "It is below." in shown.text
+    assert shown.error == "NameError"
+    assert nb.value("words") == "It is below."
+
+
 def test_changing_cells_asks_first(start: StartKernel, place: Place, model: ScriptedModel) -> None:
     """Putting, changing, deleting and running cells are not what only looks (S12)."""
     nb = Notebook(start(place, model))
