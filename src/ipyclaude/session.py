@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from .engine import (
     Decision,
@@ -27,6 +26,7 @@ from .engine import (
 from .engine.errors import turn_ended
 from .exceptions import EngineError, IpyClaudeError, SessionBusy
 from .exchange import Answer, Question
+from .gathering import ContextSource, Gathering
 from .journal import Journal, Listener
 from .leases import Lease
 from .messages import ContentBlock, Message, ResultBlock, SessionInfo, Value, now_ms
@@ -49,8 +49,6 @@ EngineFactory = Callable[["Session"], Engine]
 Guard = Callable[[EngineOptions], EngineOptions]
 #: Copies a session without the turns of these ids, which others wrote meanwhile.
 Rescue = Callable[["Session", frozenset[str]], Awaitable[SessionInfo]]
-#: Gives what goes along with a session's prompt by itself.
-ContextSource = Callable[[str], Coroutine[Any, Any, tuple[ContentBlock, ...]]]
 
 
 class Session:
@@ -76,9 +74,7 @@ class Session:
         self._journal = Journal(info, store)
         self._permissions = permissions
         self._make_engine = make_engine
-        self._context, self._rescue = context, rescue
-        #: What goes along with the turn's prompt, while it is gathered.
-        self._gathering: asyncio.Future[tuple[ContentBlock, ...]] | None = None
+        self._along, self._rescue = Gathering(context), rescue
         self._engine: Engine | None = None
         #: Others wrote in the session since the engine's process read Claude's memory of it.
         self._behind = False
@@ -312,7 +308,7 @@ class Session:
             # In a thread: the first engine imports the SDK, and views must not wait for that.
             engine = self._engine = await asyncio.to_thread(self._make_engine, self)
         await engine.configure(options)
-        along = () if turn.is_over else await self._along()
+        along = () if turn.is_over else await self._along.gather(self.info.client_id)
         if turn.is_over:
             yield TurnEnded(ResultBlock(outcome="stopped"))
             return
@@ -325,18 +321,6 @@ class Session:
         finally:
             if isinstance(asking, AsyncGenerator):
                 await asking.aclose()  # pyright: ignore[reportUnknownMemberType]
-
-    async def _along(self) -> tuple[ContentBlock, ...]:
-        """Return what goes along with the prompt; it is no part of what is stored as asked."""
-        if self._context is None:
-            return ()
-        gathering = self._gathering = asyncio.ensure_future(self._context(self.info.client_id))
-        try:
-            await asyncio.wait({gathering})
-        finally:
-            gathering.cancel()
-            self._gathering = None
-        return () if gathering.cancelled() else gathering.result()
 
     def _note(self, event: EngineEvent) -> None:
         """Keep what is true of the session beyond the turn."""
@@ -373,7 +357,7 @@ class Session:
         if self._running is None:
             return
         self._running.stopping = True
-        self._gather_no_more()
+        self._along.stop()
         self._permissions.cancel(self.info.client_id)
         engine = self._engine
         if engine is None:
@@ -384,12 +368,8 @@ class Session:
         except asyncio.TimeoutError:
             await engine.close()  # it doesn't react: the process goes, the session stays
 
-    def _gather_no_more(self) -> None:
-        if self._gathering is not None:
-            self._gathering.cancel()
-
     async def _end_engine(self) -> None:
-        self._gather_no_more()
+        self._along.stop()
         if self._engine is not None:
             await self._engine.close()
 

@@ -23,6 +23,7 @@ from ipyclaude.engine import (
 )
 from ipyclaude.exceptions import EngineError, Overloaded, SessionBusy
 from ipyclaude.exchange import Answer, Question
+from ipyclaude.gathering import ContextSource
 from ipyclaude.holders import dead, dead_here, machine, make_holder
 from ipyclaude.journal import Told
 from ipyclaude.leases import StoreLease, alive, until_free
@@ -42,7 +43,7 @@ from ipyclaude.messages import (
 )
 from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, Printed, TurnChanged
-from ipyclaude.session import ContextSource, Session
+from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
 from ipyclaude.testing.stores import MemoryStore
 
