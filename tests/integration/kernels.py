@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from ipyclaude import protocol as p
 from ipyclaude.fold import text_of, with_text
-from ipyclaude.messages import Approval, Message, SessionInfo, TextBlock, Todo, new_id
+from ipyclaude.messages import Approval, Message, SessionInfo, Todo, new_id
 from ipyclaude.testing import ScriptedModel
 
 #: Seconds; only a hang reaches it.
@@ -383,10 +383,6 @@ def said(request: dict[str, Any]) -> str:
         blocks = [{"text": content}] if isinstance(content, str) else content
         parts.extend(str(b.get("text") or b.get("content") or b.get("input", "")) for b in blocks)
     return "\n".join(parts)
-
-
-def prompt_block(text: str) -> TextBlock:
-    return TextBlock(text=text)
 
 
 def _take(message: dict[str, Any], ran: Ran) -> bool:

@@ -18,13 +18,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from ..api_version import API_VERSION
-from ..exceptions import (
-    CloudError,
-    CloudUnreachable,
-    IpyClaudeError,
-    SignedOut,
-    VersionMismatch,
-)
+from ..exceptions import CloudError, CloudUnreachable, IpyClaudeError, SignedOut, VersionMismatch
 from ..identity import Token, TokenSource
 from ..messages import now_ms
 from . import Args, CloudKind, CloudState, Stats
@@ -229,9 +223,7 @@ class ConvexClient:
             return self._sign_out(error)
         except AuthRefused as error:
             return self._token_refused(error)
-        except VersionMismatch as error:
-            return self._turned_away(str(error))
-        except ServerFatal as error:
+        except (VersionMismatch, ServerFatal) as error:
             return self._turned_away(str(error))
         except websockets.WebSocketException as error:
             return self._broken(error)
