@@ -15,10 +15,11 @@ from .exceptions import CloudError, MemoryMissing
 from .holders import dead, dead_here
 from .identity.choose import Identity
 from .messages import SessionInfo, now_ms
+from .replica.account import Claim
 from .replica.convex import ConvexClient
 from .replica.linking import Linking
 from .replica.people import People, writer
-from .replica.replica import Claim, Replica
+from .replica.replica import Replica
 from .replica.sharing import Sharing
 from .replica.transcripts import ReplicatedTranscripts
 from .roles import check_may_write, check_owns

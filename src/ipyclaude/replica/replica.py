@@ -6,21 +6,22 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from ..exceptions import CloudError, CloudRefused, CloudUnreachable, IpyClaudeError, StoreError
-from ..messages import SessionInfo, Value, now_ms
+from ..exceptions import CloudUnreachable, IpyClaudeError, StoreError
+from ..messages import SessionInfo, Value
 from ..store.replication import Kind, OutboxRow, Replication, Waiting
 from ..store.sqlite import SqliteStore
 from . import Cloud, CloudState
 from ._within import in_time
+from .account import AGAIN_SECONDS, Account, Claim
 from .company import Company
 from .crossing import Crossings
 from .drain import Drain
 from .opened import PATIENCE, OpenSessions
 from .sessions import SessionList
-from .standing import Patience, Standing, Sync, another_account, fault
+from .standing import Patience, Standing, Sync, fault
 from .tail import SessionTail
 from .telling import Teller
 from .transcripts import ReplicatedTranscripts
@@ -29,9 +30,6 @@ from .versions import Versions
 
 _log = logging.getLogger(__name__)
 
-Claim = Callable[[Replication, str, Collection[str]], str]
-
-_AGAIN_SECONDS = 5.0
 _LOOK_SECONDS = 0.5
 
 
@@ -76,10 +74,11 @@ class Replica:
         replicate_transcripts: bool = True,
         claim: Claim = Replication.claim,
     ) -> None:
-        self._claim = claim
         self._cloud, self._store, self._transcripts = cloud, store, transcripts
-        self._url = url
         self.replication = Replication(store)
+        self._account = Account(
+            cloud, store, self.replication, url=url, claim=claim, report=self._report
+        )
         self._without: tuple[Kind, ...] = () if replicate_transcripts else ("transcript",)
         self.company = Company(
             cloud, self, holder=holder, label=server, dead=dead_here, met=self._met
@@ -88,7 +87,7 @@ class Replica:
         self.crossings = Crossings(cloud, self.replication)
         self._versions = Versions(cloud, self._version_changed, self._is_user)
         self._drain = self._make_drain(server, holder, dead)
-        self._list = SessionList(cloud, self.replication, ahead=lambda: self._ahead)
+        self._list = SessionList(cloud, self.replication, ahead=lambda: self.ahead)
         self._listing: asyncio.Task[None] | None = None
         #: Another kernel sends and keeps the list for this one.
         self._kept_by_another = asyncio.Event()
@@ -100,20 +99,11 @@ class Replica:
         #: Tells whoever listens that it stands another way.
         self.tell = self._teller.tell
         self._stops: list[Callable[[], None]] = []
-        self._me: str | None = None
-        self._told: str | None = None
         self._anew: asyncio.Task[None] | None = None
         #: Who begins anew waits for whoever does so just then: nobody's tasks are left behind.
         self._changing = asyncio.Lock()
         self._closed = False
-        #: What the server calls this machine's person; empty until it was asked.
-        self.name = ""
-        #: By how much the server's clock is ahead of ours, in ms.
-        self._ahead = 0.0
         self._error: IpyClaudeError | None = None
-        #: Why nothing is replicated until somebody acts.
-        self._refusal: IpyClaudeError | None = None
-        self._signed_in = asyncio.Event()
         self._progress = asyncio.Event()
         #: There is no use in waiting for the server.
         self._down = asyncio.Event()
@@ -140,8 +130,8 @@ class Replica:
             self.replication,
             self._transcripts,
             self.company,
-            me=lambda: self._me,
-            signed_in=self._signed_in,
+            me=lambda: self._account.me,
+            signed_in=self._account.signed_in,
             down=self._down,
             supervised=self._supervised,
         )
@@ -196,20 +186,18 @@ class Replica:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._took_turn(False)
-            self._signed_in.clear()
-            self._me = self._told = None
+            self._account.forget()
             self._cloud.reconnect()
             self._begin()
 
     def _is_user(self, user: str | None) -> None:
         """Begin anew where our identity has become another user's: it was linked, or unlinked."""
-        told, self._told = self._told, user
-        changed = told not in (None, user) or (user is not None and self._me not in (None, user))
-        if changed and (self._anew is None or self._anew.done()):
+        if self._account.becomes_another(user) and (self._anew is None or self._anew.done()):
             self._anew = asyncio.ensure_future(self.sign_in_anew())
 
     async def _run(self) -> None:
-        await self._sign_in()
+        await self._account.sign_in()
+        self.tell()
         await asyncio.gather(
             self._supervised("drain", self._drain.run),
             self._supervised("presence", self.company.presence.run),
@@ -227,34 +215,15 @@ class Replica:
                 self._listing.cancel()
                 self._listing = None
 
-    async def _sign_in(self) -> None:
-        """Learn who we are there, and that this file belongs to that account."""
-        while not self._signed_in.is_set():
-            try:
-                user = await self._cloud.mutation("users:ensure", {})
-                account, *former = (
-                    f"{self._url} {each}" for each in (user["userId"], *user["formerly"])
-                )
-                stands = await asyncio.to_thread(self._claim, self.replication, account, former)
-                if stands != account:
-                    raise another_account(self._store, stands)
-            except (CloudError, StoreError) as error:
-                refused = isinstance(error, CloudRefused)
-                self._refusal = error if refused else None
-                self._report(error)
-                await asyncio.sleep(_AGAIN_SECONDS)
-            else:
-                self._refusal = None
-                self._me, self.name = user["userId"], user["name"]
-                self._ahead = user["now"] - now_ms()
-                self._signed_in.set()
-                self.tell()
+    @property
+    def name(self) -> str:
+        """What the server calls this machine's person; empty until it was asked."""
+        return self._account.name
 
     @property
     def is_of_another(self) -> bool:
         """Whether the store belongs to another account than the one that is signed in."""
-        refusal = self._refusal
-        return isinstance(refusal, CloudRefused) and refusal.code == "AnotherAccount"
+        return self._account.is_another
 
     async def _supervised(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a part of it until cancelled; one that fails by a fault of ours begins again."""
@@ -266,7 +235,7 @@ class Replica:
             except Exception as error:  # noqa: BLE001 - it is shown, and the rest goes on
                 _log.exception("the replica's %s failed", name)
                 self._report(fault(name, error))
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     # -- open sessions ------------------------------------------------------------------
 
@@ -325,7 +294,7 @@ class Replica:
         waiting = self.replication.waiting(without=self._without)
         state = self._cloud.state
         error = str(self._error) if self._error is not None else ""
-        refusal = self._versions.refusal or self._refusal
+        refusal = self._versions.refusal or self._account.refusal
         if refusal is not None:
             return Standing("refused", waiting, str(refusal), error)
         if state.kind in ("signed_out", "refused"):
@@ -341,8 +310,8 @@ class Replica:
     def _going(self, waiting: Waiting) -> Sync:
         """Say how sending goes; the same all through a turn, unless something holds it up."""
         running = self.company.running
-        unsent = waiting.rows > 0 or not self._signed_in.is_set()
-        flows = self._signed_in.is_set() and self._drain.flows(running=running)
+        unsent = waiting.rows > 0 or not self._account.signed_in.is_set()
+        flows = self._account.signed_in.is_set() and self._drain.flows(running=running)
         if self._patience.is_over(waits=unsent and not flows):
             return "waiting"
         return "sending" if unsent or running else "synced"
@@ -350,7 +319,7 @@ class Replica:
     @property
     def ahead(self) -> float:
         """By how much the server's clock is ahead of ours, in ms."""
-        return self._ahead
+        return self._account.ahead
 
     def parked(self) -> list[OutboxRow]:
         """Return what the server refused, each with its reason."""
