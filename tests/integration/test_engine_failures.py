@@ -214,10 +214,12 @@ _KILLED = (128 + signal.SIGTERM, -signal.SIGTERM, -signal.SIGKILL)
 
 @pytest.mark.parametrize("end", ["close", "interrupt"])
 async def test_a_prompt_that_the_cli_has_yet_to_begin_is_ended_too(
-    tmp_path: Path, end: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     """What the CLI is told before it begins a turn is lost on it: it is told again, and ends by
     itself, neither when the turn is over nor when it is killed."""
+    # However slow the machine is: only a CLI that would not end is killed.
+    monkeypatch.setattr("ipyclaude.engine.claude._END_SECONDS", 30.0)
     release = threading.Event()
     async with opened(tmp_path, "one", Reply("part", hold(release))) as bench:
         await run_turn(bench.made, "first")
