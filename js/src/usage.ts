@@ -7,7 +7,7 @@ import type { Page } from "./page";
 import { Popover } from "./popover";
 import type { Used } from "./wire";
 
-const COLUMNS = ["", "Turns", "Read", "Written", "Cost"];
+const COLUMNS = ["", "Turns", "Tokens in", "Tokens out", "Cost"];
 
 export class Usage {
   readonly el: HTMLElement;

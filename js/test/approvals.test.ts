@@ -50,6 +50,9 @@ describe("a permission prompt for the notebook", () => {
     const inserted = await asked("insert_cell", input, lending("old = 1"));
     expect(inserted.textContent).toContain("belowcell [3], id c-1");
     expect(inserted.querySelector("pre")?.textContent).toBe("# Birds");
+    const wrong = await asked("insert_cell", { code: "1" });
+    expect(wrong.querySelector(".ipc-fields")?.textContent).toBe("code1");
+    expect(wrong.querySelector("pre")).toBeNull();
     const installed = await asked("install_package", { packages: ["nests==1.0", "eggs>=2"] });
     expect(installed.querySelector("pre")?.textContent).toBe('pip install "nests==1.0" "eggs>=2"');
     expect(installed.textContent).toContain("this notebook's kernel");

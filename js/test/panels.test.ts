@@ -217,6 +217,7 @@ describe("the panels", () => {
     one(el, "usage").click();
     await frame();
     const rows = [...one(el, "used").querySelectorAll("tr")];
+    expect(rows[0]?.textContent).toBe("TurnsTokens inTokens outCost");
     expect(rows.at(-1)?.textContent).toBe("In total324.0k1.6k$0.040");
     expect(rows).toHaveLength(4);
   });

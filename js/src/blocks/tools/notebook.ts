@@ -23,10 +23,11 @@ function coloured(source: string, kind: unknown): HTMLElement {
   return codeBlock(source, kind === "markdown" ? "markdown" : "python");
 }
 
-/** The source that the input holds, below what else it says. */
+/** The source that the input holds, if it does, below what else it says. */
 function source(input: Input, name: string, cell: Cell = null): HTMLElement {
   const box = head(input, cell, [name]);
-  box.append(coloured(text(input[name]), input.kind));
+  const held = text(input[name]);
+  if (held) box.append(coloured(held, input.kind));
   return box;
 }
 
