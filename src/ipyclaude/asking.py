@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import shlex
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from typing import Any
 
@@ -222,6 +223,12 @@ class Asking:
                 pump=pump[0] if pump else None,
                 on_interrupt=lambda: void(runtime.submit(session.stop())),
             )
+        except CancelledError:
+            raise IpyClaudeError(
+                "The turn was ended.",
+                why="ipyclaude was unloaded while it ran.",
+                fix="Load it with %load_ext ipyclaude, and ask again.",
+            ) from None
         finally:
             if pump:
                 pump[1]()

@@ -67,8 +67,13 @@ class CellView:
     def end(self) -> None:
         """Show it no longer (main thread)."""
         self._over = True
-        if not self._made.cancel():
-            self._app.runtime.submit(self._retire(self._made.result()))
+        if self._made.cancel():
+            return
+        view = self._made.result()
+        if self._app.runtime.closed:  # by the turn's own code
+            view.retire()
+        else:
+            self._app.runtime.submit(self._retire(view))
 
     async def _view(self) -> TurnView:
         return await asyncio.shield(asyncio.wrap_future(self._made))

@@ -52,6 +52,11 @@ class Runtime:
             return self._loop
 
     @property
+    def closed(self) -> bool:
+        """True once it was ended; nothing runs on it any more."""
+        return self._closed
+
+    @property
     def on_loop(self) -> bool:
         """True on the loop's own thread."""
         return threading.current_thread() is self._thread

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from hosts import Notebook
 from kernels import Kernel, Place
+from lending import call
 
 from ipyclaude.testing import Reply, ScriptedModel, tool
 from ipyclaude.testing.replies import Answer
@@ -43,6 +45,20 @@ def left():
         "transformers": len(shell.input_transformers_cleanup),
     }
 """
+
+
+def test_a_turn_whose_own_code_unloads_it_says_so(
+    start: StartKernel, place: Place, model: ScriptedModel
+) -> None:
+    """It ends in one message (S14), its view is closed, and loaded again it answers."""
+    nb = Notebook(start(place, model))
+    unload = "get_ipython().run_line_magic('unload_ext', 'ipyclaude')"
+    model.script(call("run_python", code=unload), "Never said.", "On.")
+    shown = nb.run("%%claude --allow mcp__notebook__*\nUnload it.", answers=[])
+    assert "The turn was ended." in shown.traceback
+    assert "File " not in shown.traceback
+    assert nb.value("len(__import__('comm').get_comm_manager().comms)") == 0
+    assert nb.run("%load_ext ipyclaude\n%claude --again on", answers=[]).status == "ok"
 
 
 def _use(kernel: Kernel) -> None:
