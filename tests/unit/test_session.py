@@ -1,101 +1,38 @@
-"""A turn is stored before it is told, survives what goes wrong, and has one writer."""
+"""A turn is stored before it is told, and survives what goes wrong."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
-import pytest
+from session_bench import SID, Bench, question, run
 
 from ipyclaude.engine import (
     BlockDelta,
     BlockStarted,
-    EngineOptions,
     MessageDone,
     Notice,
     TodosChanged,
     ToolPrinted,
     ToolRequest,
 )
-from ipyclaude.exceptions import EngineError, Overloaded, SessionBusy
-from ipyclaude.exchange import Answer, Question
-from ipyclaude.gathering import ContextSource
-from ipyclaude.holders import dead, dead_here, machine, make_holder
+from ipyclaude.exceptions import EngineError, Overloaded
+from ipyclaude.exchange import Answer
 from ipyclaude.journal import Told
-from ipyclaude.leases import StoreLease, alive, until_free
 from ipyclaude.messages import (
     Approval,
-    Message,
     NoticeBlock,
     Phase,
-    ResultBlock,
-    SessionInfo,
     StreamTail,
     TextBlock,
     Todo,
     ToolResultBlock,
     Value,
-    now_ms,
 )
-from ipyclaude.permissions import Permissions
 from ipyclaude.protocol import BlockClosed, BlockOpened, Delta, MessageSaved, Printed, TurnChanged
 from ipyclaude.session import Session
 from ipyclaude.testing.engines import ScriptedEngine, Step, say
-from ipyclaude.testing.stores import MemoryStore
-
-SID = "s" * 36
-
-
-class Bench:
-    """A session on a scripted engine, with what it told its views."""
-
-    def __init__(
-        self,
-        *turns: Sequence[Step],
-        store: MemoryStore | None = None,
-        context: ContextSource | None = None,
-    ) -> None:
-        self.store = store or MemoryStore()
-        if self.store.session(SID) is None:
-            self.store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
-        info = self.store.session(SID)
-        assert info is not None
-        self.permissions = Permissions(self.store)
-        self.engine = ScriptedEngine(*turns)
-        self.events: list[Told] = []
-        self.session = Session(
-            info,
-            store=self.store,
-            permissions=self.permissions,
-            make_engine=self._make,
-            options=EngineOptions(cwd=".", session_id="c"),
-            lease=StoreLease(self.store, SID, "1@here/x"),
-            context=context,
-        )
-        self.session.subscribe(self.events.extend)
-
-    def _make(self, session: Session) -> ScriptedEngine:
-        self.engine._ask = session.decide  # pyright: ignore[reportPrivateUsage]
-        return self.engine
-
-    def messages(self) -> list[tuple[str, str]]:
-        page = self.store.messages(SID)
-        return [(m.type, m.text) for m in page.messages]
-
-
-def question(text: str = "hi", **more: object) -> Question:
-    return Question(content=(TextBlock(text=text),), **more)  # pyright: ignore[reportArgumentType]
-
-
-def run(work: Callable[[], Awaitable[Answer]]) -> Answer:
-    async def bounded() -> Answer:
-        return await asyncio.wait_for(work(), 10)
-
-    return asyncio.run(bounded())
 
 
 def test_an_answer_streams_and_is_kept() -> None:
@@ -256,131 +193,6 @@ def test_a_retried_answer_replaces_its_broken_start() -> None:
         answer = await bench.session.ask(question())
         assert [t for kind, t in bench.messages() if kind == "assistant"] == ["Hello"]
         assert [e.drop for e in bench.events if isinstance(e, BlockClosed)] == [True, False]
-        return answer
-
-    run(work)
-
-
-def test_a_second_turn_waits_for_the_first() -> None:
-    """Asking while a turn runs is one clear refusal."""
-
-    async def work() -> Answer:
-        go = asyncio.Event()
-        bench = Bench([go, *say("one")])
-        first = asyncio.ensure_future(bench.session.ask(question()))
-        await asyncio.sleep(0)
-        with pytest.raises(SessionBusy, match="still working"):
-            await bench.session.ask(question("two"))
-        go.set()
-        return await first
-
-    run(work)
-
-
-def test_another_holder_is_named_and_waited_for() -> None:
-    """A session that another kernel works in is refused with who holds it (S4)."""
-
-    async def work() -> Answer:
-        bench = Bench(say("one"))
-        bench.store.lease(SID, "7@elsewhere/y", now_ms() + 60_000)
-        with pytest.raises(SessionBusy, match="7 on elsewhere"):
-            await bench.session.ask(question())
-        bench.store.lease(SID, "7@elsewhere/y", None)
-        return await bench.session.ask(question())
-
-    assert run(work).text == "one"
-
-
-def test_a_dead_process_of_this_host_is_not_waited_for() -> None:
-    """A killed kernel's lease does not hold for its whole time (S4)."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    info = SessionInfo(
-        name="x",
-        cwd=".",
-        holder=f"{ended.pid}@{socket.gethostname()}/x",
-        holder_expires_at=now_ms() + 60_000,
-    )
-    assert not alive(info)
-    assert alive(info.model_copy(update={"holder": "1@elsewhere/x"}))
-
-
-def test_a_kernel_of_another_machine_is_never_known_to_be_dead() -> None:
-    """Hosts may share a name, so a holder says which machine it is of; what doesn't is believed
-    only where all kernels are of one machine (S4)."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    where = f"{ended.pid}@{socket.gethostname()}"
-    assert dead_here(f"{where}/1/{machine()}/x")
-    assert not dead(f"{where}/1/another/x")
-    assert dead(f"{where}/x")
-    assert not dead_here(f"{where}/x")
-    assert not dead_here(f"{where}/1//x")
-    assert not dead_here(make_holder())
-
-
-@pytest.mark.asyncio
-async def test_a_busy_session_can_be_waited_for() -> None:
-    """Waiting ends when the other kernel gives the session back, and at once where it is free."""
-    store = MemoryStore()
-    store.put(SessionInfo(client_id=SID, name="demo", cwd="."))
-    await until_free(store, SID)
-    store.lease(SID, "7@elsewhere/y", now_ms() + 60_000)
-    waiting = asyncio.ensure_future(until_free(store, SID))
-    done, _ = await asyncio.wait([waiting], timeout=0.3)
-    assert not done
-    store.lease(SID, "7@elsewhere/y", None)
-    await asyncio.wait_for(waiting, 5)
-    await until_free(store, "not here")
-
-
-def test_what_a_dead_kernel_left_is_closed_before_the_next_turn() -> None:
-    """Pieces become a message, a notice says why, a result ends the turn; nothing twice (S1)."""
-
-    async def work() -> Answer:
-        store = MemoryStore()
-        bench = Bench(say("first"), say("second"), store=store)
-        await bench.session.ask(question())
-        turn = "t-dead"
-        store.lease(SID, "dead@elsewhere/x", now_ms() - 1)
-        store.put(
-            StreamTail(session_id=SID, turn_id=turn, message_id="m9", block=TextBlock(text="par")),
-            StreamTail(
-                session_id=SID, turn_id=turn, message_id="m9", start=3, block=TextBlock(text="tial")
-            ),
-        )
-        answer = await bench.session.ask(question("go on"))
-        kinds = [m for m in bench.messages() if m[0] in ("assistant", "system")]
-        assert kinds == [
-            ("assistant", "first"),
-            ("assistant", "partial"),
-            ("system", ""),
-            ("assistant", "second"),
-        ]
-        assert store.tails(SID) == []
-        outcomes = [
-            b.outcome
-            for m in store.messages(SID).messages
-            for b in m.content
-            if isinstance(b, ResultBlock)
-        ]
-        assert outcomes == ["done", "failed", "done"]
-        return answer
-
-    run(work)
-
-
-def test_another_servers_turn_is_left_open() -> None:
-    """A turn whose lease was given back runs, or ended, elsewhere: its end is on its way (S4)."""
-
-    async def work() -> Answer:
-        store = MemoryStore()
-        bench = Bench(say("mine"), store=store)
-        theirs = Message(session_id=SID, type="user", turn_id="t-theirs")
-        store.put(theirs)
-        answer = await bench.session.ask(question())
-        assert [m for m in bench.messages() if m[0] == "system"] == []
-        assert store.messages(SID, turn_id="t-theirs").messages == (theirs,)
         return answer
 
     run(work)
