@@ -62,7 +62,8 @@ describe("what a tool returned", () => {
   });
 
   test("of a command is what it printed, with its exit code and without escapes", () => {
-    const text = "Exit code 2\n\u001b[31mno\u001b[0m such file";
+    const link = "\u001b]8;;file:///a\u001b\\such\u001b]8;;\u0007"; // a terminal's link, ended both ways
+    const text = `Exit code 2\n\u001b[31mno\u001b[0m ${link} file`;
     expect(outcome("Bash", text, {}, true)).toBe("exit code 2");
     expect(shown("Bash", text).textContent).toBe("no such file");
     expect(outcome("Bash", "fine", {}, false)).toBe("exit code 0");

@@ -3,7 +3,7 @@
 import { h, setText } from "../dom";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is to be taken out
-const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007]*\u0007/g;
+const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)/g;
 /** What a terminal would no longer show: a line's words before it was begun anew, as by a bar. */
 const OVERWRITTEN = /^[^\n]*\r(?=[^\r\n])/gm;
 /** So near to the end (px) the words are followed. */
