@@ -93,6 +93,7 @@ describe("tool cards", () => {
     };
     await tell(`one\r\ntwo\n10 %\r90 %\r99 %\r\n${red}\r`);
     expect(printed.textContent).toBe("one\r\ntwo\n99 %\r\nred\r");
+    expect(card.querySelector("summary > .ipc-latest")?.textContent).toBe("red");
     expect(printed.scrollTop).toBe(500);
     printed.scrollTop = 200; // the reader looks at what was before
     await tell("two\nthree\n");

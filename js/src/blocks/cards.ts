@@ -34,6 +34,8 @@ export class ToolCard {
   private readonly outcome = h("span", { class: "ipc-muted ipc-outcome" });
   private readonly decision = h("span", { class: "ipc-chip", hidden: true });
   private readonly mark = h("span", { class: "ipc-mark" });
+  /** What it printed last, in the head of a folded card while it runs. */
+  private readonly latest = h("code", { class: "ipc-latest", "aria-hidden": "true" });
   private readonly todos = new TodoRows();
   private readonly body = h("div", { class: "ipc-tool-body" });
   private readonly printed = new Printed();
@@ -65,6 +67,7 @@ export class ToolCard {
         this.outcome,
         this.decision,
         this.mark,
+        this.latest,
       ),
       this.body,
       this.todos.el,
@@ -128,6 +131,7 @@ export class ToolCard {
     if (this.result) return;
     const first = this.printed.empty;
     this.printed.show(text);
+    setText(this.latest, this.printed.latest);
     if (first) this.redraw();
   }
 

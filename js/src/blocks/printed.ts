@@ -29,6 +29,11 @@ export class Printed {
     if (follows) this.toEnd();
   }
 
+  /** The last line that says something; for where there is room for one. */
+  get latest(): string {
+    return this.el.textContent?.trimEnd().split("\n").pop()?.trim() ?? "";
+  }
+
   toEnd(): void {
     this.el.scrollTop = this.el.scrollHeight;
   }
