@@ -4,6 +4,11 @@ import { focusIn, h } from "./dom";
 
 export class Popover {
   readonly panel: HTMLElement;
+  /** What it lists comes later: once it is there, it must not be below the window's end. */
+  private readonly grown =
+    typeof ResizeObserver === "undefined"
+      ? null
+      : new ResizeObserver(() => this.panel.scrollIntoView({ block: "nearest" }));
 
   constructor(
     private readonly opener: HTMLButtonElement,
@@ -33,6 +38,7 @@ export class Popover {
     this.panel.hidden = false;
     this.opener.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", this.outside);
+    this.grown?.observe(this.panel);
     this.onOpen();
     if (!focusIn(this.panel)) this.panel.focus({ preventScroll: true });
   }
@@ -47,6 +53,7 @@ export class Popover {
   }
 
   destroy(): void {
+    this.grown?.disconnect();
     document.removeEventListener("pointerdown", this.outside);
   }
 
