@@ -118,7 +118,7 @@ def test_what_claude_does_is_shown_each_in_its_own_way(seat: Seat) -> None:
         Reply(
             tool("mcp__notebook__run_python", {"code": _PLOT}),
             tool("mcp__notebook__read_cloud", {"depth": 3}),
-            tool("Agent", {"description": "Ask around", "prompt": "Who nests?"}),
+            tool("Agent", description="Ask around", prompt="Who nests?", run_in_background=False),
         ),
         "The subagent says: storks.",
         _REPORT,
