@@ -29,7 +29,10 @@ shell.run_line_magic(sys.argv[1], "ipyclaude")
 done = list(done)
 json.dump([done, sorted(set(sys.modules) - before), threading.active_count() - threads], sys.stdout)
 """
-_HEAVY = {"claude_agent_sdk", "sqlite3", "pydantic", "anywidget", "ipywidgets", "httpx", "rich"}
+_HEAVY = {
+    "claude_agent_sdk", "sqlite3", "pydantic", "pydantic_core", "anywidget", "ipywidgets", "httpx",
+    "rich",
+}  # fmt: skip
 
 
 def test_loading_only_registers(tmp_path: Path) -> None:

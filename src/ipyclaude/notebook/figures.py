@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, cast
 
-from pydantic_core import to_json
-
 #: What a front end draws.
 FIGURE = "application/vnd.plotly.v1+json"
 #: Seconds; a picture takes 1 to 5 of them, mostly for Chrome's start.
@@ -53,6 +51,8 @@ def figure_of(value: Any) -> Any:
 
 def packed(figure: Any) -> str:
     """Return a figure as text to be drawn later; empty if it is none, or too large to keep."""
+    from pydantic_core import to_json  # loading the extension only registers (S8)
+
     try:
         # Not by json: each figure that is shown comes by here, and a large one took its time.
         text = to_json(figure, inf_nan_mode="constants", fallback=str).decode()
