@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import pytest
 from hosts import Notebook
 from kernels import Kernel, Page, Place
 
@@ -14,13 +15,20 @@ from ipyclaude.testing.replies import Reply, hold, text
 StartKernel = Callable[..., Kernel]
 
 
+@pytest.fixture
+def pair(place: Place, model: ScriptedModel, start: StartKernel) -> tuple[Kernel, Kernel]:
+    """Two kernels on one store; the first one has made the session `shared`."""
+    first, second = start(place, model), start(place, model)
+    first.run("%claude_session new shared")
+    return first, second
+
+
 def test_what_one_writes_grows_in_the_others_widget(
-    place: Place, model: ScriptedModel, start: StartKernel
+    pair: tuple[Kernel, Kernel], model: ScriptedModel
 ) -> None:
     """What one kernel's turn says so far is in the other's open chat, and the whole in the end."""
     gate = threading.Event()
-    first, second = start(place, model), start(place, model)
-    first.run("%claude_session new shared")
+    first, second = pair
     here, there = first.chat(), second.chat("shared")
     model.script(Reply(text("first half "), hold(gate), text("second half")))
     turn_id = here.prompt("Tell me")
@@ -35,12 +43,11 @@ def test_what_one_writes_grows_in_the_others_widget(
 
 
 def test_a_turn_that_is_refused_leaves_no_view(
-    place: Place, model: ScriptedModel, start: StartKernel
+    pair: tuple[Kernel, Kernel], model: ScriptedModel
 ) -> None:
     """While another kernel's turn runs, a cell says so and nothing else: no view of a turn."""
     gate = threading.Event()
-    first, second = start(place, model), start(place, model)
-    first.run("%claude_session new shared")
+    first, second = pair
     here = first.chat()
     model.script(Reply(hold(gate), text("the answer")))
     turn_id = here.prompt("Tell me")
