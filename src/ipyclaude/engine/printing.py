@@ -16,7 +16,6 @@ import re
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 from . import ToolPrinted
@@ -54,12 +53,7 @@ class Printing:
     async def __aenter__(self) -> Printing:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         watches = list(self._watches.values())
         for watch in watches:
             watch.cancel()
